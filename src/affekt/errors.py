@@ -1,0 +1,74 @@
+"""Every error Affekt raises on purpose.
+
+::
+
+    AffektError
+    ├── UsageError          the call itself is wrong (exit code 2)
+    │   ├── ConfigError     a training config that cannot be used
+    │   └── MissingExtraError   a package of an optional extra is not installed
+    ├── MediaError          a picture that cannot be read
+    │   └── PictureTooLargeError    refused by the pixel limit
+    ├── DataError           a data set or manifest that cannot be used
+    ├── BundleError         a model bundle that cannot be used
+    └── OutputError         a result that cannot be written
+
+Each message is one line: what was given, what is accepted, what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AffektError(Exception):
+    """The root of the tree: catch this to catch everything Affekt raises on purpose."""
+
+
+class UsageError(AffektError):
+    """The call itself is wrong: an unknown name, an option that does not fit."""
+
+
+class ConfigError(UsageError):
+    """A training config with an unknown key, a wrong type or a value out of range."""
+
+
+class MissingExtraError(UsageError):
+    """A package that belongs to an optional extra is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the {extra!r} extra: pip install 'affekt[{extra}]'")
+
+
+class MediaError(AffektError):
+    """A picture that is missing, empty, damaged or of an unknown kind."""
+
+
+class PictureTooLargeError(MediaError):
+    """A picture with more pixels than the limit."""
+
+
+class DataError(AffektError):
+    """A data set or manifest that is missing, damaged or inconsistent."""
+
+
+class BundleError(AffektError):
+    """A model bundle that is missing, damaged or of an unknown version."""
+
+
+class OutputError(AffektError):
+    """A result that cannot be written where it was asked for."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error line about an unknown name: the nearest known one, then all of them.
+
+    >>> nearest("hapiness", ["anger", "happiness"])
+    "did you mean 'happiness'? (known: anger, happiness)"
+    >>> nearest("x", ["anger", "happiness"])
+    'known: anger, happiness'
+    """
+    known = list(known)
+    listing = f"known: {', '.join(known)}"
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}? ({listing})" if close else listing

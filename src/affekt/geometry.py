@@ -1,0 +1,139 @@
+"""Boxes, landmarks and the one face crop rule, as pure functions.
+
+Coordinates are pixels, x to the right and y down from the outer corner of the first pixel, so a
+picture covers ``[0, width] x [0, height]``. The format of a box stands in its name: ``xyxy`` is
+left, top, right, bottom.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+FACE_CROP_SCALE = 1.0
+"""Side of the square face crop as a multiple of the longer side of the face's box."""
+
+
+def area_xyxy(boxes_xyxy: npt.ArrayLike) -> FloatArray:
+    """Areas in square pixels of boxes of shape (..., 4); an empty or inverted box has area 0.
+
+    >>> area_xyxy([0, 0, 2, 3]).item()
+    6.0
+    """
+    boxes = np.asarray(boxes_xyxy, dtype=np.float64)
+    size = np.clip(boxes[..., 2:] - boxes[..., :2], 0.0, None)
+    return np.asarray(size[..., 0] * size[..., 1])
+
+
+def iou_xyxy(a_xyxy: npt.ArrayLike, b_xyxy: npt.ArrayLike) -> FloatArray:
+    """Intersection over union of every box of ``a`` (n, 4) with every box of ``b`` (m, 4).
+
+    Returns:
+        Shape (n, m), each in [0, 1]; 0 where both boxes are empty.
+
+    >>> iou_xyxy([[0, 0, 2, 2]], [[1, 0, 3, 2]]).round(3).tolist()
+    [[0.333]]
+    """
+    a = np.asarray(a_xyxy, dtype=np.float64).reshape(-1, 4)
+    b = np.asarray(b_xyxy, dtype=np.float64).reshape(-1, 4)
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
+    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    overlap = area_xyxy(np.concatenate([top_left, bottom_right], axis=-1))
+    union = area_xyxy(a)[:, None] + area_xyxy(b)[None, :] - overlap
+    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+
+
+def nms_xyxy(
+    boxes_xyxy: npt.ArrayLike, scores: npt.ArrayLike, max_iou: float
+) -> npt.NDArray[np.intp]:
+    """Non-maximum suppression: the kept indices, best score first.
+
+    A box is dropped when it overlaps a better kept one by more than ``max_iou``.
+
+    >>> nms_xyxy([[0, 0, 4, 4], [0, 0, 4, 5], [9, 9, 12, 12]], [0.5, 0.9, 0.7], 0.5).tolist()
+    [1, 2]
+    """
+    boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
+    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
+    kept: list[int] = []
+    while order.size:
+        best, order = int(order[0]), order[1:]
+        kept.append(best)
+        order = order[iou_xyxy(boxes[best], boxes[order])[0] <= max_iou]
+    return np.asarray(kept, dtype=np.intp)
+
+
+def clip_xyxy(boxes_xyxy: npt.ArrayLike, width: float, height: float) -> FloatArray:
+    """Boxes of shape (..., 4) cut to a picture of ``width`` x ``height`` pixels.
+
+    >>> clip_xyxy([-3, 2, 50, 8], 10, 6).tolist()
+    [0.0, 2.0, 10.0, 6.0]
+    """
+    return np.clip(np.asarray(boxes_xyxy, dtype=np.float64), 0.0, [width, height, width, height])
+
+
+def roll_degrees(landmarks_xy: npt.ArrayLike) -> float:
+    """In-plane rotation of a face in degrees, clockwise as seen, in (-180, 180].
+
+    Args:
+        landmarks_xy: shape (5, 2): the eye to the left in an upright picture, the other eye,
+            nose, and the two corners of the mouth. Only the eyes count.
+
+    >>> roll_degrees([[0, 0], [10, 10], [5, 9], [0, 12], [9, 12]])
+    45.0
+    """
+    eyes = np.asarray(landmarks_xy, dtype=np.float64)[:2]
+    dx, dy = eyes[1] - eyes[0]
+    return math.degrees(math.atan2(dy, dx))
+
+
+def face_crop_matrix(box_xyxy: npt.ArrayLike, size: int, roll: float = 0.0) -> FloatArray:
+    """The crop rule: the affine map from the pixels of a face crop to those of its picture.
+
+    The crop is a square around the centre of the box, its side the longer side of the box
+    (times `FACE_CROP_SCALE`), turned by ``roll`` degrees so that the eyes lie level. Whatever
+    falls outside the picture is for the sampler to fill.
+
+    Args:
+        box_xyxy: the face's box in the picture, shape (4,).
+        size: side of the crop in pixels.
+        roll: the face's in-plane rotation in degrees, see `roll_degrees`.
+
+    Returns:
+        Shape (2, 3): ``picture_xy = matrix @ (crop_x, crop_y, 1)``.
+
+    >>> face_crop_matrix([10, 20, 30, 60], 8).tolist()
+    [[5.0, 0.0, 0.0], [0.0, 5.0, 20.0]]
+    """
+    x1, y1, x2, y2 = (float(v) for v in np.asarray(box_xyxy, dtype=np.float64))
+    scale = FACE_CROP_SCALE * max(x2 - x1, y2 - y1) / size
+    centre = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
+    return similarity_matrix(centre, scale, roll, (size / 2, size / 2))
+
+
+def similarity_matrix(
+    to_xy: npt.ArrayLike, scale: float, degrees: float, from_xy: npt.ArrayLike
+) -> FloatArray:
+    """The affine map (2, 3) that scales, turns clockwise as seen, and takes ``from`` to ``to``.
+
+    >>> similarity_matrix([5, 5], 1.0, 90.0, [0, 0]).round(6).tolist()
+    [[0.0, -1.0, 5.0], [1.0, 0.0, 5.0]]
+    """
+    cos, sin = scale * math.cos(math.radians(degrees)), scale * math.sin(math.radians(degrees))
+    linear = np.array([[cos, -sin], [sin, cos]])
+    offset = np.asarray(to_xy, dtype=np.float64) - linear @ np.asarray(from_xy, dtype=np.float64)
+    return np.column_stack([linear, offset])
+
+
+def compose(outer: npt.ArrayLike, inner: npt.ArrayLike) -> FloatArray:
+    """The affine map (2, 3) that does ``inner`` first, then ``outer``.
+
+    >>> compose([[2, 0, 1], [0, 2, 0]], [[1, 0, 3], [0, 1, 0]]).tolist()
+    [[2.0, 0.0, 7.0], [0.0, 2.0, 0.0]]
+    """
+    a, b = np.asarray(outer, dtype=np.float64), np.asarray(inner, dtype=np.float64)
+    return np.column_stack([a[:, :2] @ b[:, :2], a[:, :2] @ b[:, 2] + a[:, 2]])

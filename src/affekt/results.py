@@ -1,0 +1,189 @@
+"""`Frame`, `Person`, `Face` and `Emotion`: the vocabulary every room speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+BoxXyxy = tuple[float, float, float, float]
+"""Left, top, right, bottom in float pixels; x right, y down, origin at the top left corner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face in a picture.
+
+    Attributes:
+        box_xyxy: from forehead to chin, in pixels of the picture.
+        score: the detector's confidence, 0 to 1.
+        landmarks_xy: eye, eye, nose, mouth corner, mouth corner (left to right as seen in an
+            upright picture), or None where the detector gives none.
+    """
+
+    box_xyxy: BoxXyxy
+    score: float
+    landmarks_xy: tuple[tuple[float, float], ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers, ready for JSON."""
+        return {
+            "box_xyxy": rounded(self.box_xyxy, 2),
+            "score": round(self.score, 4),
+            "landmarks_xy": (
+                None
+                if self.landmarks_xy is None
+                else [rounded(point, 2) for point in self.landmarks_xy]
+            ),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Emotion:
+    """The apparent emotion of one person.
+
+    Attributes:
+        primary: calibrated probability of each primary emotion; they sum to 1.
+        categories: calibrated probability of each of the 26 EMOTIC categories, or None.
+        category_labels: the categories over their thresholds, or None.
+        valence: pleasantness, 1 (negative) to 10 (positive), or None.
+        arousal: activation, 1 (calm) to 10 (ready to act), or None.
+        dominance: control, 1 (controlled) to 10 (in control), or None.
+    """
+
+    primary: dict[str, float]
+    categories: dict[str, float] | None = None
+    category_labels: tuple[str, ...] | None = None
+    valence: float | None = None
+    arousal: float | None = None
+    dominance: float | None = None
+
+    @property
+    def primary_label(self) -> str:
+        """The most probable primary emotion."""
+        return max(self.primary, key=self.primary.__getitem__)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and numbers, ready for JSON."""
+        return {
+            "primary": {name: round(p, 4) for name, p in self.primary.items()},
+            "primary_label": self.primary_label,
+            "categories": (
+                None
+                if self.categories is None
+                else {name: round(p, 4) for name, p in self.categories.items()}
+            ),
+            "category_labels": (
+                None if self.category_labels is None else list(self.category_labels)
+            ),
+            "valence": self.valence,
+            "arousal": self.arousal,
+            "dominance": self.dominance,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person in a picture.
+
+    Attributes:
+        box_xyxy: the person's extent in pixels; the face's own where nothing else is known.
+        score: the detector's confidence, 0 to 1.
+        face: the person's face, or None where it is not seen.
+        emotion: the apparent emotion.
+        track_id: the same number for the same person over the frames of a video, or None.
+    """
+
+    box_xyxy: BoxXyxy
+    score: float
+    face: Face | None
+    emotion: Emotion
+    track_id: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers, ready for JSON."""
+        return {
+            "box_xyxy": rounded(self.box_xyxy, 2),
+            "score": round(self.score, 4),
+            "track_id": self.track_id,
+            "face": None if self.face is None else self.face.to_dict(),
+            "emotion": self.emotion.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture, or one frame of a video, and the people in it.
+
+    Attributes:
+        source: the path, or a name for what did not come from a file.
+        width: in pixels, after any EXIF rotation.
+        height: in pixels, after any EXIF rotation.
+        index: 0 for a picture; the number of the frame in a video.
+        time_s: seconds from the start of a video, None for a picture.
+        people: left to right order is not promised; largest face first.
+    """
+
+    source: str
+    width: int
+    height: int
+    index: int = 0
+    time_s: float | None = None
+    people: tuple[Person, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers, ready for JSON."""
+        return {
+            "source": self.source,
+            "width": self.width,
+            "height": self.height,
+            "index": self.index,
+            "time_s": self.time_s,
+            "people": [person.to_dict() for person in self.people],
+        }
+
+
+def rounded(values: Iterable[float], digits: int) -> list[float]:
+    """A list of floats with at most ``digits`` decimals.
+
+    >>> rounded((1.2345, 2), 2)
+    [1.23, 2.0]
+    """
+    return [round(float(value), digits) for value in values]
+
+
+def to_table(frames: Iterable[Frame]) -> Iterator[dict[str, Any]]:
+    """One flat row per person, for CSV, Parquet or a data frame; every row has the same columns.
+
+    A frame without people gives no row.
+    """
+    for frame in frames:
+        for number, person in enumerate(frame.people):
+            yield _row(frame, number, person)
+
+
+def _row(frame: Frame, number: int, person: Person) -> dict[str, Any]:
+    emotion = person.emotion.to_dict()
+    names = ("x1", "y1", "x2", "y2")
+    face = [None] * 4 if person.face is None else rounded(person.face.box_xyxy, 2)
+    return {
+        "source": frame.source,
+        "width": frame.width,
+        "height": frame.height,
+        "index": frame.index,
+        "time_s": frame.time_s,
+        "person": number,
+        "track_id": person.track_id,
+        "score": round(person.score, 4),
+        **dict(zip(names, rounded(person.box_xyxy, 2), strict=True)),
+        **{f"face_{name}": value for name, value in zip(names, face, strict=True)},
+        "primary_label": emotion["primary_label"],
+        **emotion["primary"],
+        **(emotion["categories"] or {}),
+        "category_labels": None
+        if emotion["category_labels"] is None
+        else ";".join(emotion["category_labels"]),
+        "valence": person.emotion.valence,
+        "arousal": person.emotion.arousal,
+        "dominance": person.emotion.dominance,
+    }
