@@ -106,8 +106,8 @@ def face_crop_matrix(box_xyxy: npt.ArrayLike, size: int, roll: float = 0.0) -> F
     Returns:
         Shape (2, 3): ``picture_xy = matrix @ (crop_x, crop_y, 1)``.
 
-    >>> face_crop_matrix([10, 20, 30, 60], 8).tolist()
-    [[5.0, 0.0, 0.0], [0.0, 5.0, 20.0]]
+    >>> (face_crop_matrix([10, 20, 30, 60], 8) @ (4, 8, 1)).tolist()  # middle of the lower edge
+    [20.0, 60.0]
     """
     x1, y1, x2, y2 = (float(v) for v in np.asarray(box_xyxy, dtype=np.float64))
     scale = FACE_CROP_SCALE * max(x2 - x1, y2 - y1) / size
