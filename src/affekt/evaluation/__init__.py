@@ -1,1 +1,1 @@
-
+"""How good a model is: metrics, their intervals, calibration and whole evaluations."""

@@ -1,0 +1,83 @@
+"""Temperature scaling against known truths and an independent optimiser."""
+
+import numpy as np
+import pytest
+import torch
+
+from affekt.errors import DataError
+from affekt.evaluation.calibration import fit_temperature, softmax, source_weights
+from affekt.evaluation.metrics import expected_calibration_error
+
+
+def honest(n: int, seed: int = 0, k: int = 7):
+    """Logits, and labels drawn from exactly their softmax."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(n, k)) * 2
+    labels = (rng.random((n, 1)) > softmax(logits).cumsum(axis=1)).sum(axis=1)
+    return logits, np.minimum(labels, k - 1)
+
+
+@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])
+def test_recovers_the_temperature_that_was_taken_away(true_temperature):
+    logits, labels = honest(20_000)
+    found = fit_temperature(logits * true_temperature, labels)
+    assert found == pytest.approx(true_temperature, rel=0.03)
+    calibrated = softmax(logits * true_temperature, found)
+    assert expected_calibration_error(calibrated, labels) < 0.015
+
+
+def test_agrees_with_torch_lbfgs():
+    logits, labels = honest(500, seed=3)
+    z, y = torch.tensor(logits * 3), torch.tensor(labels)
+    beta = torch.ones((), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([beta], line_search_fn="strong_wolfe", max_iter=100)
+
+    def closure():
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(beta * z, y)
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    assert fit_temperature(logits * 3, labels) == pytest.approx(1 / beta.item(), rel=1e-4)
+
+
+def test_soft_targets_generalise_classes():
+    logits, labels = honest(300)
+    hard = fit_temperature(logits, labels)
+    assert fit_temperature(logits, np.eye(7)[labels]) == pytest.approx(hard)
+    assert fit_temperature(logits, softmax(logits, 1.7)) == pytest.approx(1.7, rel=1e-4)
+
+
+def test_weights_count_as_repeated_rows():
+    logits, labels = honest(200)
+    repeats = np.random.default_rng(0).integers(0, 4, size=200)
+    repeated = fit_temperature(np.repeat(logits, repeats, axis=0), np.repeat(labels, repeats))
+    assert fit_temperature(logits, labels, repeats) == pytest.approx(repeated, rel=1e-5)
+
+
+def test_source_weights_make_sources_count_alike():
+    sources = ["big"] * 900 + ["small"] * 100
+    weights = source_weights(sources)
+    assert weights[:900].sum() == pytest.approx(0.5) and weights.sum() == pytest.approx(1)
+    logits, labels = honest(1000)
+    logits[900:] *= 4
+    plain, alike = fit_temperature(logits, labels), fit_temperature(logits, labels, weights)
+    assert 1 < plain < alike
+
+
+@pytest.mark.parametrize(
+    ("logits", "targets", "weights", "message"),
+    [
+        ([[0.0, np.nan]], [0], None, "logits"),
+        (np.empty((0, 2)), np.empty(0, int), None, "logits"),
+        ([[0.0, 1.0]], [2], None, "give 0 to 1"),
+        ([[0.0, 1.0]], [[0.5, 0.4]], None, "sum to 1"),
+        ([[0.0, 1.0]], [0, 1], None, "targets of shape"),
+        ([[0.0, 1.0]], [0], [-1.0], "weights"),
+        ([[0.0, 1.0]], [0], [0.0], "weights"),
+    ],
+)
+def test_meaningless_input_is_refused(logits, targets, weights, message):
+    with pytest.raises(DataError, match=message):
+        fit_temperature(logits, targets, weights)
