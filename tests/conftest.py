@@ -1,0 +1,64 @@
+"""Fixtures that several rooms' tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from affekt.bundle import Bundle, BundleInfo, StreamSpec, write_bundle
+from affekt.labels import PRIMARY
+
+TINY_SIZE = 32
+
+
+def tiny_model(labels: tuple[str, ...], size: int = TINY_SIZE, seed: int = 0) -> bytes:
+    """An ONNX face model: the mean colours of a 4 x 4 grid, then one fixed random linear layer."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    generator = np.random.default_rng(seed)
+    weights = generator.normal(0, 0.5, (48, len(labels))).astype(np.float32)
+    bias = generator.normal(0, 0.1, len(labels)).astype(np.float32)
+    cell = size // 4
+    nodes = [
+        helper.make_node(
+            "AveragePool", ["face"], ["grid"], kernel_shape=[cell, cell], strides=[cell, cell]
+        ),
+        helper.make_node("Flatten", ["grid"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights", "bias"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["n", 3, size, size])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(labels)])],
+        [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle of the real format whose model is two small layers with fixed random weights."""
+    info = BundleInfo(
+        name="tiny",
+        kind="face",
+        labels=PRIMARY,
+        streams={"face": StreamSpec(TINY_SIZE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))},
+        temperature=1.5,
+        licence="CC0-1.0",
+    )
+    files = {"model.onnx": tiny_model(PRIMARY), "CARD.md": b"# tiny\n\nFor tests only.\n"}
+    return write_bundle(tmp_path_factory.mktemp("models") / "tiny", info, files)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data that ``AFFEKT_TEST_DATA`` names; without it the test is skipped."""
+    folder = os.environ.get("AFFEKT_TEST_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("AFFEKT_TEST_DATA names no folder")
+    return Path(folder)
