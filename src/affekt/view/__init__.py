@@ -1,1 +1,1 @@
-
+"""Results made visible: drawn on pictures, and faces blurred."""
