@@ -1,0 +1,321 @@
+"""A manifest: one Parquet file with one row per labelled face, whatever set it comes from.
+
+Columns: those of `FaceRow`, the box as ``x1 y1 x2 y2``, the soft label as one column ``p_<label>``
+per label. The file's metadata names the labels, so nothing depends on an order of columns.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import DataError, MediaError, MissingExtraError, OutputError, nearest
+from affekt.labels import PRIMARY_AND_CONTEMPT
+from affekt.media import ImageRgb, read_picture
+from affekt.results import BoxXyxy
+
+try:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+except ImportError as error:
+    raise MissingExtraError("a manifest", "data") from error
+
+VERSION = 1
+FILE_NAME = "manifest.parquet"
+SPLITS = ("train", "val", "test")
+ROWS_PER_GROUP = 1024
+
+_META = ("affekt_manifest_version", "labels", "root", "note")
+_SIDES = ("x1", "y1", "x2", "y2")
+_TEXT = ("label", "path", "subject", "gender", "age", "exclude")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRow:
+    """One labelled face.
+
+    Attributes:
+        id: unique within its source.
+        source: name of the data set.
+        split: ``train``, ``val`` or ``test``.
+        width: of the picture in pixels, after any EXIF rotation; 0 where it could not be read.
+        height: likewise.
+        box_xyxy: the face in the picture, forehead to chin; may exceed the picture.
+        roll: the face's in-plane rotation in degrees, 0 where unknown.
+        soft: label to share; the shares sum to 1. Empty only in an excluded row.
+        label: the hard label for evaluation, None where no label has the most votes.
+        path: the picture's file, absolute or relative to the manifest's root.
+        content: the encoded picture itself, instead of the path.
+        majority: whether ``label`` also has a strict majority, None where there were no votes.
+        subject: who it is, where known.
+        gender: as the data set states it, where known.
+        age: as the data set states it, where known.
+        exclude: why the row is not used, None where it is used.
+    """
+
+    id: str
+    source: str
+    split: str
+    width: int
+    height: int
+    box_xyxy: BoxXyxy
+    roll: float = 0.0
+    soft: dict[str, float] = field(default_factory=dict)
+    label: str | None = None
+    path: str | None = None
+    content: bytes | None = field(default=None, repr=False)
+    majority: bool | None = None
+    subject: str | None = None
+    gender: str | None = None
+    age: str | None = None
+    exclude: str | None = None
+
+
+def check_row(row: FaceRow, labels: tuple[str, ...]) -> None:
+    """Refuse a row that training or evaluation could not use; an excluded row may be incomplete.
+
+    Raises:
+        DataError: an unknown split or label, NaN, a box without area, shares that do not sum
+            to 1, or neither a path nor packed bytes.
+
+    >>> box = (0.0, 0.0, 1.0, 1.0)
+    >>> check_row(FaceRow("a", "set", "train", 1, 1, box, soft={"fear": 1.0}, path="a"), ("fear",))
+    """
+    problem = _problem(row, labels)
+    if problem:
+        raise DataError(f"face {row.id!r} of {row.source!r}: {problem}")
+
+
+def _problem(row: FaceRow, labels: tuple[str, ...]) -> str | None:
+    if row.split not in SPLITS:
+        return f"unknown split {row.split!r}: {nearest(row.split, SPLITS)}"
+    for label in (*row.soft, *((row.label,) if row.label else ())):
+        if label not in labels:
+            return f"unknown label {label!r}: {nearest(label, labels)}"
+    if row.exclude is not None:
+        return None
+    if not all(math.isfinite(value) for value in (*row.box_xyxy, row.roll)):
+        return f"the box or roll is not a number: {row.box_xyxy}, {row.roll}"
+    x1, y1, x2, y2 = row.box_xyxy
+    if x2 <= x1 or y2 <= y1:
+        return f"the box {row.box_xyxy} has no area, expected left < right and top < bottom"
+    if not all(share >= 0 for share in row.soft.values()):  # NaN fails this as well
+        return f"shares must be numbers from 0 to 1, got {row.soft}"
+    if abs(sum(row.soft.values()) - 1) > 1e-3:
+        return f"shares must sum to 1, got {row.soft}"
+    return None if row.path or row.content else "neither a path nor packed bytes"
+
+
+def write_manifest(
+    path: str | Path,
+    rows: Iterable[FaceRow],
+    *,
+    labels: tuple[str, ...],
+    root: str,
+    note: Mapping[str, str],
+) -> int:
+    """Write rows as they come, in constant memory; the file appears only when it is complete.
+
+    Args:
+        path: the file, or a folder that gets a ``manifest.parquet``.
+        rows: checked by `check_row`.
+        labels: the labels that shares are given for.
+        root: the folder that relative paths start from; itself relative to the manifest's.
+        note: where the set comes from and how it was prepared.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        DataError: a row that cannot be used.
+        OutputError: the file cannot be written.
+    """
+    target = manifest_file(path)
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        count = _write(partial, rows, _schema(labels, root, note))
+        os.replace(partial, target)
+    except OSError as error:
+        raise OutputError(f"cannot write the manifest {target}: {error}") from error
+    finally:
+        if target.parent.is_dir():
+            partial.unlink(missing_ok=True)
+    return count
+
+
+def manifest_file(path: str | Path) -> Path:
+    """The manifest's own file, given it or its folder.
+
+    >>> manifest_file("sets/mine").as_posix()
+    'sets/mine/manifest.parquet'
+    """
+    path = Path(path)
+    return path if path.suffix == ".parquet" else path / FILE_NAME
+
+
+def _write(path: Path, rows: Iterable[FaceRow], schema: Any) -> int:
+    labels = _labels(schema)
+    plain = [name for name in schema.names if name != "content"]
+    rows, count = iter(rows), 0
+    with pq.ParquetWriter(path, schema, use_dictionary=plain) as writer:
+        while group := list(islice(rows, ROWS_PER_GROUP)):
+            records = [_record(row, labels) for row in group]
+            writer.write_table(pa.Table.from_pylist(records, schema=schema))
+            count += len(group)
+    return count
+
+
+def _schema(labels: tuple[str, ...], root: str, note: Mapping[str, str]) -> Any:
+    fields = [pa.field(name, pa.string(), nullable=False) for name in ("id", "source", "split")]
+    fields += [pa.field(name, pa.int32(), nullable=False) for name in ("width", "height")]
+    fields += [pa.field(name, pa.float64(), nullable=False) for name in (*_SIDES, "roll")]
+    fields += [pa.field(f"p_{label}", pa.float64()) for label in labels]
+    fields += [pa.field(name, pa.string()) for name in _TEXT]
+    fields += [pa.field("majority", pa.bool_()), pa.field("content", pa.binary())]
+    values = (str(VERSION), json.dumps(labels), root, json.dumps(dict(note)))
+    return pa.schema(fields, metadata=dict(zip(_META, values, strict=True)))
+
+
+def _labels(schema: Any) -> tuple[str, ...]:
+    return tuple(json.loads(schema.metadata[b"labels"]))
+
+
+def _record(row: FaceRow, labels: tuple[str, ...]) -> dict[str, Any]:
+    check_row(row, labels)
+    missing = 0.0 if row.soft else None
+    return {
+        **{name: getattr(row, name) for name in ("id", "source", "split", "width", "height")},
+        **{name: getattr(row, name) for name in (*_TEXT, "roll", "majority", "content")},
+        **dict(zip(_SIDES, row.box_xyxy, strict=True)),
+        **{f"p_{label}": row.soft.get(label, missing) for label in labels},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest on disk; rows are streamed from it each time they are asked for.
+
+    Attributes:
+        path: the Parquet file.
+        labels: the labels that shares are given for.
+        root: the folder that relative paths start from.
+        note: where the set comes from and how it was prepared.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    root: Path
+    note: dict[str, str]
+
+    @classmethod
+    def open(cls, path: str | Path) -> Manifest:
+        """Open a manifest, given its file or its folder.
+
+        Raises:
+            DataError: no such file, not a manifest, an unknown version or an unknown label.
+        """
+        file = manifest_file(path)
+        if not file.is_file():
+            raise DataError(f"no manifest at {file}: make one with `affekt prepare`")
+        try:
+            schema = pq.read_schema(file)
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{file} is not a readable Parquet file: {error}") from error
+        meta = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+        _check_schema(file, schema.names, meta)
+        root = file.parent / meta["root"]
+        return cls(file, tuple(json.loads(meta["labels"])), root, json.loads(meta["note"]))
+
+    def count(self, split: str | None = None) -> int:
+        """How many rows of a split (of all splits without one) are in use."""
+        columns = pq.read_table(self.path, columns=["split", "exclude"])
+        pairs = zip(*(columns[name].to_pylist() for name in columns.column_names), strict=True)
+        return sum(split in (None, own) and exclude is None for own, exclude in pairs)
+
+    def rows(self, split: str | None = None, include_excluded: bool = False) -> Iterator[FaceRow]:
+        """The rows in the file's order, each checked, in constant memory.
+
+        Raises:
+            DataError: an unknown split, or a row that `check_row` refuses.
+        """
+        if split is not None and split not in SPLITS:
+            raise DataError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
+        for row in self._stream():
+            if split in (None, row.split) and (include_excluded or row.exclude is None):
+                yield row
+
+    def verify(self) -> None:
+        """Check every row in use, and that every file it names exists, without reading pictures.
+
+        Raises:
+            DataError: the first row that cannot be used, or how many files are missing.
+        """
+        named = (row.path for row in self.rows() if row.path and not row.content)
+        missing = [path for path in named if not (self.root / path).is_file()]
+        if missing:
+            raise DataError(
+                f"{self.path}: {len(missing)} pictures are missing, the first is "
+                f"{self.root / missing[0]}: restore them or run `affekt prepare` again"
+            )
+
+    def _stream(self) -> Iterator[FaceRow]:
+        with pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
+                for record in batch.to_pylist():
+                    row = _row(record, self.labels)
+                    check_row(row, self.labels)
+                    yield row
+
+
+def _check_schema(file: Path, columns: list[str], meta: dict[str, str]) -> None:
+    missing = [key for key in _META if key not in meta]
+    if missing:
+        raise DataError(f"{file} is not an affekt manifest: its metadata lacks {missing[0]!r}")
+    if meta[_META[0]] != str(VERSION):
+        raise DataError(
+            f"{file} is a manifest of version {meta[_META[0]]}, this affekt reads version "
+            f"{VERSION}: run `affekt prepare` again"
+        )
+    labels = json.loads(meta["labels"])
+    for label in labels:
+        if label not in PRIMARY_AND_CONTEMPT:
+            raise DataError(
+                f"{file}: unknown label {label!r}: {nearest(label, PRIMARY_AND_CONTEMPT)}"
+            )
+    expected = _schema(tuple(labels), "", {}).names
+    lacking = [name for name in expected if name not in columns]
+    if lacking:
+        raise DataError(f"{file} lacks the column {lacking[0]!r}, expected {', '.join(expected)}")
+
+
+def _row(record: dict[str, Any], labels: tuple[str, ...]) -> FaceRow:
+    shares = {label: record[f"p_{label}"] for label in labels}
+    x1, y1, x2, y2 = (record[name] for name in _SIDES)
+    names = ("id", "source", "split", "width", "height", "roll", "majority", "content", *_TEXT)
+    return FaceRow(
+        **{name: record[name] for name in names},
+        box_xyxy=(x1, y1, x2, y2),
+        soft={label: share for label, share in shares.items() if share is not None},
+    )
+
+
+def read_face_picture(manifest: Manifest, row: FaceRow) -> ImageRgb:
+    """The picture that a row's box refers to, shape (height, width, 3), RGB.
+
+    Raises:
+        DataError: the file is missing, or its picture cannot be read.
+    """
+    source = row.content if row.content else manifest.root / (row.path or "")
+    if isinstance(source, Path) and not source.is_file():
+        raise DataError(f"face {row.id!r} of {row.source!r}: no picture at {source}")
+    try:
+        return read_picture(source)
+    except MediaError as error:
+        raise DataError(f"face {row.id!r} of {row.source!r}: {error}") from error
