@@ -68,7 +68,7 @@ def predicted(probabilities: npt.ArrayLike) -> IntArray:
     >>> predicted([[0.2, 0.8], [0.5, 0.5]]).tolist()
     [1, 0]
     """
-    return np.argmax(np.asarray(probabilities), axis=1).astype(np.int64)
+    return np.asarray(np.argmax(np.asarray(probabilities), axis=1), dtype=np.int64)
 
 
 def confusion_matrix(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> IntArray:
