@@ -29,6 +29,19 @@ def area_xyxy(boxes_xyxy: npt.ArrayLike) -> FloatArray:
     return np.asarray(size[..., 0] * size[..., 1])
 
 
+def intersection_xyxy(a_xyxy: npt.ArrayLike, b_xyxy: npt.ArrayLike) -> FloatArray:
+    """Shared area, in square pixels, of every box of ``a`` (n, 4) with every box of ``b`` (m, 4).
+
+    >>> intersection_xyxy([[0, 0, 2, 2]], [[1, 0, 3, 2], [5, 5, 6, 6]]).tolist()
+    [[2.0, 0.0]]
+    """
+    a = np.asarray(a_xyxy, dtype=np.float64).reshape(-1, 4)
+    b = np.asarray(b_xyxy, dtype=np.float64).reshape(-1, 4)
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
+    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    return area_xyxy(np.concatenate([top_left, bottom_right], axis=-1))
+
+
 def iou_xyxy(a_xyxy: npt.ArrayLike, b_xyxy: npt.ArrayLike) -> FloatArray:
     """Intersection over union of every box of ``a`` (n, 4) with every box of ``b`` (m, 4).
 
@@ -38,32 +51,34 @@ def iou_xyxy(a_xyxy: npt.ArrayLike, b_xyxy: npt.ArrayLike) -> FloatArray:
     >>> iou_xyxy([[0, 0, 2, 2]], [[1, 0, 3, 2]]).round(3).tolist()
     [[0.333]]
     """
-    a = np.asarray(a_xyxy, dtype=np.float64).reshape(-1, 4)
-    b = np.asarray(b_xyxy, dtype=np.float64).reshape(-1, 4)
-    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    overlap = area_xyxy(np.concatenate([top_left, bottom_right], axis=-1))
-    union = area_xyxy(a)[:, None] + area_xyxy(b)[None, :] - overlap
+    overlap = intersection_xyxy(a_xyxy, b_xyxy)
+    areas_a = area_xyxy(np.reshape(a_xyxy, (-1, 4)))
+    areas_b = area_xyxy(np.reshape(b_xyxy, (-1, 4)))
+    union = areas_a[:, None] + areas_b[None, :] - overlap
     return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
 
 def nms_xyxy(
-    boxes_xyxy: npt.ArrayLike, scores: npt.ArrayLike, max_iou: float
+    boxes_xyxy: npt.ArrayLike, scores: npt.ArrayLike, max_iou: float, max_inside: float = 1.0
 ) -> npt.NDArray[np.intp]:
     """Non-maximum suppression: the kept indices, best score first.
 
-    A box is dropped when it overlaps a better kept one by more than ``max_iou``.
+    A box is dropped when its intersection over union with a better kept one is over ``max_iou``,
+    or when the intersection covers more than ``max_inside`` of the smaller of the two.
 
     >>> nms_xyxy([[0, 0, 4, 4], [0, 0, 4, 5], [9, 9, 12, 12]], [0.5, 0.9, 0.7], 0.5).tolist()
     [1, 2]
     """
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
+    areas = area_xyxy(boxes)
     order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
     kept: list[int] = []
     while order.size:
         best, order = int(order[0]), order[1:]
         kept.append(best)
-        order = order[iou_xyxy(boxes[best], boxes[order])[0] <= max_iou]
+        overlap = intersection_xyxy(boxes[best], boxes[order])[0]
+        inside = overlap <= max_inside * np.minimum(areas[best], areas[order])
+        order = order[(iou_xyxy(boxes[best], boxes[order])[0] <= max_iou) & inside]
     return np.asarray(kept, dtype=np.intp)
 
 

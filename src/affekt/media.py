@@ -218,6 +218,12 @@ def _cut(
     return part, shifted
 
 
+def resize(image_rgb: ImageRgb, width: int, height: int) -> ImageRgb:
+    """The picture at another size, antialiased when it shrinks."""
+    image = Image.fromarray(image_rgb)
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
 def _open_stream(source: str | Path | bytes, name: str) -> BinaryIO:
     if isinstance(source, bytes):
         return io.BytesIO(source)
@@ -351,7 +357,7 @@ def _eight_bits(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
 
 
 def _scale(values: npt.NDArray[np.generic], white: float) -> npt.NDArray[np.uint8]:
-    scaled = np.rint(values.astype(np.float32) * np.float32(255.0 / white))
+    scaled: npt.NDArray[np.float32] = np.rint(values.astype(np.float32) * np.float32(255.0 / white))
     return scaled.clip(0, 255).astype(np.uint8)
 
 

@@ -1,1 +1,1 @@
-
+"""Pictures in, people and their apparent emotions out."""
