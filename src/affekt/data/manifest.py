@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -100,16 +99,26 @@ def _problem(row: FaceRow, labels: tuple[str, ...]) -> str | None:
             return f"unknown label {label!r}: {nearest(label, labels)}"
     if row.exclude is not None:
         return None
+    if not (row.path or row.content):
+        return "neither a path nor packed bytes"
+    return _box_problem(row) or _shares_problem(row)
+
+
+def _box_problem(row: FaceRow) -> str | None:
     if not all(math.isfinite(value) for value in (*row.box_xyxy, row.roll)):
         return f"the box or roll is not a number: {row.box_xyxy}, {row.roll}"
     x1, y1, x2, y2 = row.box_xyxy
     if x2 <= x1 or y2 <= y1:
         return f"the box {row.box_xyxy} has no area, expected left < right and top < bottom"
+    return None
+
+
+def _shares_problem(row: FaceRow) -> str | None:
     if not all(share >= 0 for share in row.soft.values()):  # NaN fails this as well
         return f"shares must be numbers from 0 to 1, got {row.soft}"
     if abs(sum(row.soft.values()) - 1) > 1e-3:
         return f"shares must sum to 1, got {row.soft}"
-    return None if row.path or row.content else "neither a path nor packed bytes"
+    return None
 
 
 def write_manifest(
@@ -141,7 +150,7 @@ def write_manifest(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         count = _write(partial, rows, _schema(labels, root, note))
-        os.replace(partial, target)
+        partial.replace(target)
     except OSError as error:
         raise OutputError(f"cannot write the manifest {target}: {error}") from error
     finally:

@@ -1,0 +1,56 @@
+"""Pictures as they are packed into a manifest: small files whole, large ones cut to the face."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+from PIL import Image
+
+from affekt.media import ImageRgb
+from affekt.results import BoxXyxy
+
+PACKED_SIDE = 256
+"""Longest side of a packed picture in pixels."""
+PACKED_SCALE = 1.6
+"""Side of a packed face crop, as a multiple of the face's: room for rotation and translation."""
+
+
+def face_cutout(image_rgb: ImageRgb, box_xyxy: BoxXyxy) -> tuple[ImageRgb, BoxXyxy]:
+    """The part of a picture around a face, at most `PACKED_SIDE` pixels, and the box in it.
+
+    >>> picture = np.zeros((1000, 2000, 3), np.uint8)
+    >>> part, box = face_cutout(picture, (800.0, 200.0, 1120.0, 520.0))
+    >>> part.shape, box
+    ((256, 256, 3), (48.0, 48.0, 208.0, 208.0))
+    """
+    height, width = image_rgb.shape[:2]
+    x1, y1, x2, y2 = box_xyxy
+    reach = PACKED_SCALE * max(x2 - x1, y2 - y1) / 2
+    left, right = _span((x1 + x2) / 2, reach, width)
+    top, bottom = _span((y1 + y2) / 2, reach, height)
+    part = _at_most(Image.fromarray(image_rgb[top:bottom, left:right]), PACKED_SIDE)
+    sx, sy = part.width / (right - left), part.height / (bottom - top)
+    box = ((x1 - left) * sx, (y1 - top) * sy, (x2 - left) * sx, (y2 - top) * sy)
+    return np.asarray(part), box
+
+
+def encode(image_rgb: ImageRgb) -> bytes:
+    """A picture as JPEG of high quality, without chroma subsampling."""
+    buffer = io.BytesIO()
+    Image.fromarray(image_rgb).save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
+def _span(centre: float, reach: float, limit: int) -> tuple[int, int]:
+    low = min(max(0, math.floor(centre - reach)), limit - 1)
+    return low, max(low + 1, min(limit, math.ceil(centre + reach)))
+
+
+def _at_most(image: Image.Image, side: int) -> Image.Image:
+    scale = side / max(image.size)
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
