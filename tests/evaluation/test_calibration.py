@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 from affekt.errors import DataError
-from affekt.evaluation.calibration import fit_temperature, softmax, source_weights
+from affekt.evaluation.calibration import fit_temperature, source_weights
 from affekt.evaluation.metrics import expected_calibration_error
 
 
@@ -13,7 +14,7 @@ def honest(n: int, seed: int = 0, k: int = 7):
     """Logits, and labels drawn from exactly their softmax."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(n, k)) * 2
-    labels = (rng.random((n, 1)) > softmax(logits).cumsum(axis=1)).sum(axis=1)
+    labels = (rng.random((n, 1)) > softmax(logits, axis=1).cumsum(axis=1)).sum(axis=1)
     return logits, np.minimum(labels, k - 1)
 
 
@@ -22,7 +23,7 @@ def test_recovers_the_temperature_that_was_taken_away(true_temperature):
     logits, labels = honest(20_000)
     found = fit_temperature(logits * true_temperature, labels)
     assert found == pytest.approx(true_temperature, rel=0.03)
-    calibrated = softmax(logits * true_temperature, found)
+    calibrated = softmax(logits * true_temperature / found, axis=1)
     assert expected_calibration_error(calibrated, labels) < 0.015
 
 
@@ -46,7 +47,7 @@ def test_soft_targets_generalise_classes():
     logits, labels = honest(300)
     hard = fit_temperature(logits, labels)
     assert fit_temperature(logits, np.eye(7)[labels]) == pytest.approx(hard)
-    assert fit_temperature(logits, softmax(logits, 1.7)) == pytest.approx(1.7, rel=1e-4)
+    assert fit_temperature(logits, softmax(logits / 1.7, axis=1)) == pytest.approx(1.7, rel=1e-4)
 
 
 def test_weights_count_as_repeated_rows():

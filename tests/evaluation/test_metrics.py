@@ -1,5 +1,8 @@
 """Every metric against scikit-learn and torchmetrics, and at its edges."""
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -136,3 +139,9 @@ def test_figures_do_not_depend_on_the_order_of_rows(seed, n):
 def test_meaningless_input_is_refused(probabilities, labels, message):
     with pytest.raises(DataError, match=message):
         confusion_matrix(probabilities, labels)
+
+
+def test_the_documented_examples_are_true():
+    docs = Path(__file__).parents[2] / "docs" / "metrics.md"
+    result = doctest.testfile(str(docs), module_relative=False, encoding="utf-8")
+    assert result.attempted > 5 and result.failed == 0

@@ -6,32 +6,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 
-from affekt.errors import DataError
+from affekt.errors import DataError, MissingExtraError
 from affekt.evaluation.metrics import FloatArray
+
+try:
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+except ImportError:
+    raise MissingExtraError("fitting a temperature", "data") from None
 
 TEMPERATURES = (0.05, 20.0)
 """Where the optimum is looked for; beyond it the model is either useless or never wrong."""
-
-
-def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> FloatArray:
-    """Probabilities of shape (n, k) from logits of that shape, divided by the temperature.
-
-    >>> softmax([[0.0, 0.0]]).tolist()
-    [[0.5, 0.5]]
-    """
-    return np.asarray(np.exp(log_softmax(np.asarray(logits, dtype=np.float64) / temperature)))
-
-
-def log_softmax(logits: FloatArray) -> FloatArray:
-    """Natural logs of the softmax over the last axis, without overflow.
-
-    >>> log_softmax(np.array([[1000.0, 1000.0]])).round(4).tolist()
-    [[-0.6931, -0.6931]]
-    """
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
 def fit_temperature(
@@ -62,7 +48,7 @@ def fit_temperature(
     share = _shares(weights, len(z))
 
     def loss(log_temperature: float) -> float:
-        log_p = log_softmax(z / np.exp(log_temperature))
+        log_p = log_softmax(z / np.exp(log_temperature), axis=1)
         return float(-(share @ (soft * log_p).sum(axis=1)))
 
     found = minimize_scalar(
