@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from affekt.bundle import Bundle, BundleInfo, StreamSpec, write_bundle
 from affekt.labels import PRIMARY
@@ -16,8 +17,6 @@ TINY_SIZE = 32
 
 def tiny_model(labels: tuple[str, ...], size: int = TINY_SIZE, seed: int = 0) -> bytes:
     """An ONNX face model: the mean colours of a 4 x 4 grid, then one fixed random linear layer."""
-    from onnx import TensorProto, helper, numpy_helper
-
     generator = np.random.default_rng(seed)
     weights = generator.normal(0, 0.5, (48, len(labels))).astype(np.float32)
     bias = generator.normal(0, 0.1, len(labels)).astype(np.float32)
