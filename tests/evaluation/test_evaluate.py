@@ -125,14 +125,15 @@ def test_majority_keeps_only_rows_with_one(tiny_bundle, tmp_path):
     assert figures["protocol"].startswith("majority")
 
 
-def test_progress_counts_the_faces_in_use(tiny_bundle, tmp_path):
-    rows = [face(i, "fear") for i in range(BATCH + 1)]
+def test_progress_ends_with_all_faces_in_use(tiny_bundle, tmp_path):
+    rows = [face(i, "fear") for i in range(BATCH + 1)] + [face(999, None)]
     calls = []
     evaluate(
         tiny_bundle, manifest_of(tmp_path, rows), n_resamples=5,
         progress=lambda done, total: calls.append((done, total)),
     )  # fmt: skip
-    assert calls == [(BATCH, BATCH + 1), (BATCH + 1, BATCH + 1)]
+    n = BATCH + 2
+    assert calls == [(BATCH, n), (BATCH + 1, n), (n, n)]
 
 
 def test_predictions_are_one_row_per_face(evaluation, tmp_path):

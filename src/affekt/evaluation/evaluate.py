@@ -28,7 +28,7 @@ except ImportError:
     raise MissingExtraError("an evaluation", "data") from None
 
 Progress = Callable[[int, int], None]
-"""Called with the number of faces scored so far and of those in use, some of them skipped."""
+"""Called with the number of faces done and of all."""
 
 PROTOCOLS = {
     "plurality": "the true label is the one with the most votes; faces without one are skipped",
@@ -109,6 +109,8 @@ def predict_faces(
         truth += [model.labels.index(str(row.label)) for row in batch]
         if progress:
             progress(len(ids), total)
+    if progress:  # faces that were skipped are done as well
+        progress(total, total)
     if not ids:
         reasons = skipped_line(skipped) if skipped else "The split is empty."
         raise DataError(f"{manifest.path}: no face of split {split!r} can be scored. {reasons}")
