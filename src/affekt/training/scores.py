@@ -1,0 +1,38 @@
+"""Per-epoch figures on the validation split, by source."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from affekt.data.dataset import FaceDataset
+from affekt.evaluation.metrics import accuracy, balanced_accuracy
+
+
+def score_sources(
+    logits: npt.NDArray[np.float32], dataset: FaceDataset
+) -> dict[str, dict[str, float]]:
+    """Loss against the soft labels, accuracy and balanced accuracy of each source.
+
+    Accuracy counts the faces that have a hard label. Labels that a source never shows are
+    left out of its choice.
+    """
+    scores: dict[str, dict[str, float]] = {}
+    for number, source in enumerate(dataset.sources):
+        chosen = dataset.source_of == number
+        present = dataset.targets[chosen].sum(axis=0) > 0
+        probabilities = _softmax(np.where(present, logits[chosen], -np.inf))
+        targets, hard = dataset.targets[chosen], dataset.hard[chosen]
+        named = hard >= 0
+        scores[source] = {
+            "loss": float(-(targets * np.log(probabilities + 1e-12)).sum(axis=1).mean()),
+            "accuracy": accuracy(probabilities[named], hard[named]),
+            "balanced_accuracy": balanced_accuracy(probabilities[named], hard[named]),
+            "n": int(named.sum()),
+        }
+    return scores
+
+
+def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
