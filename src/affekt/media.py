@@ -280,8 +280,8 @@ def _check_pixels(image: Image.Image, max_pixels: int, name: str) -> None:
 
 
 def _decode(image: Image.Image) -> ImageRgb:
+    image.load()  # turns a TIFF upright and drops its orientation: read that afterwards
     orientation = _orientation(image)
-    image.load()
     if image.mode.startswith(("I", "F")):
         rgb = _repeat(_eight_bits(np.asarray(image)))
     elif image.has_transparency_data:
