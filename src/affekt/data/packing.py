@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import math
 
-import numpy as np
 from PIL import Image
 
-from affekt.media import ImageRgb
+from affekt.media import ImageRgb, resize
 from affekt.results import BoxXyxy
 
 PACKED_SIDE = 256
@@ -20,6 +19,7 @@ PACKED_SCALE = 1.6
 def face_cutout(image_rgb: ImageRgb, box_xyxy: BoxXyxy) -> tuple[ImageRgb, BoxXyxy]:
     """The part of a picture around a face, at most `PACKED_SIDE` pixels, and the box in it.
 
+    >>> import numpy as np
     >>> picture = np.zeros((1000, 2000, 3), np.uint8)
     >>> part, box = face_cutout(picture, (800.0, 200.0, 1120.0, 520.0))
     >>> part.shape, box
@@ -30,10 +30,10 @@ def face_cutout(image_rgb: ImageRgb, box_xyxy: BoxXyxy) -> tuple[ImageRgb, BoxXy
     reach = PACKED_SCALE * max(x2 - x1, y2 - y1) / 2
     left, right = _span((x1 + x2) / 2, reach, width)
     top, bottom = _span((y1 + y2) / 2, reach, height)
-    part = _at_most(Image.fromarray(image_rgb[top:bottom, left:right]), PACKED_SIDE)
-    sx, sy = part.width / (right - left), part.height / (bottom - top)
+    part = _at_most(image_rgb[top:bottom, left:right], PACKED_SIDE)
+    sx, sy = part.shape[1] / (right - left), part.shape[0] / (bottom - top)
     box = ((x1 - left) * sx, (y1 - top) * sy, (x2 - left) * sx, (y2 - top) * sy)
-    return np.asarray(part), box
+    return part, box
 
 
 def encode(image_rgb: ImageRgb) -> bytes:
@@ -48,9 +48,9 @@ def _span(centre: float, reach: float, limit: int) -> tuple[int, int]:
     return low, max(low + 1, min(limit, math.ceil(centre + reach)))
 
 
-def _at_most(image: Image.Image, side: int) -> Image.Image:
-    scale = side / max(image.size)
+def _at_most(image_rgb: ImageRgb, side: int) -> ImageRgb:
+    height, width = image_rgb.shape[:2]
+    scale = side / max(height, width)
     if scale >= 1:
-        return image
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        return image_rgb
+    return resize(image_rgb, max(1, round(width * scale)), max(1, round(height * scale)))
