@@ -1,0 +1,112 @@
+"""The ``affekt`` program: its commands, and what becomes of an error.
+
+Results go to standard output or the file named, everything else to standard error. Exit codes:
+0 all good, 1 some inputs failed, 2 the call itself is wrong, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from affekt import __version__
+from affekt.cli.evaluate import evaluate
+from affekt.cli.models import models
+from affekt.cli.output import WriteError, discard_stdout, say, say_error
+from affekt.cli.predict import demo, predict
+from affekt.cli.prepare import prepare_app
+from affekt.cli.train import train
+from affekt.errors import AffektError, DataError, MediaError
+
+app = typer.Typer(
+    name="affekt",
+    help="Apparent emotions of every person in a photo: predict, train, evaluate, export.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(predict)
+app.command()(demo)
+app.command()(models)
+app.add_typer(prepare_app, name="prepare")
+app.command()(train)
+app.command()(evaluate)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"affekt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")
+    ] = False,
+) -> None:
+    """Apparent emotions of every person in a photo: predict, train, evaluate, export."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the program and exits.
+
+    Args:
+        arguments: those of the command line by default.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = words or ["--help"]
+    debug = "--debug" in _before_separator(words)
+    if debug:
+        words.remove("--debug")
+    sys.exit(_run(words, debug))
+
+
+def _before_separator(words: Sequence[str]) -> Sequence[str]:
+    return words[: words.index("--")] if "--" in words else words
+
+
+def _run(words: Sequence[str], debug: bool) -> int:
+    """The exit code of one call."""
+    try:
+        code = typer.main.get_command(app).main(
+            args=list(words), prog_name="affekt", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_stdout()
+        return 141
+    except KeyboardInterrupt:
+        code = 130
+    except Exception as error:
+        if debug:
+            raise
+        return _report(error)
+    if code == 130:
+        say("affekt: stopped; what was written is valid")
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: Exception) -> int:
+    """Says what went wrong in one line, and the exit code for it."""
+    if isinstance(error, AffektError):
+        say_error(str(error))
+        return 1 if isinstance(error, MediaError | DataError | WriteError) else 2
+    if isinstance(error, typer.TyperException):  # every error of the parser
+        say_error(error.format_message())
+        return 2
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        say_error(f"{where}{error.strerror or error}")
+        return 1
+    say_error(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+    return 1

@@ -1,0 +1,82 @@
+"""``affekt models``: the embedded and the user's models, each with its licence and figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from affekt.cli.output import say_error, text_output
+
+if TYPE_CHECKING:
+    from affekt.bundle import Bundle
+
+
+class ListFormat(StrEnum):
+    """How the list is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def models(
+    kind: Annotated[
+        ListFormat, typer.Option("--format", "-f", help="table, or json with everything.")
+    ] = ListFormat.TABLE,
+) -> None:
+    """List the models that --model takes by name."""
+    from affekt.bundle import bundle_folders, read_bundle, user_models  # noqa: PLC0415
+    from affekt.errors import BundleError  # noqa: PLC0415
+
+    found, failed = [], False
+    for folder in bundle_folders().values():
+        try:
+            found.append(read_bundle(folder))
+        except BundleError as error:
+            say_error(str(error))
+            failed = True
+    with text_output("-") as write:
+        if kind is ListFormat.JSON:
+            write(json.dumps([_described(bundle) for bundle in found], indent=2) + "\n")
+        else:
+            write("\n".join(map(_paragraph, found)))
+            write(f"{len(found)} models; your own lie in {user_models()}\n")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _described(bundle: Bundle) -> dict[str, Any]:
+    return {"folder": str(bundle.folder), **asdict(bundle.info)}
+
+
+def _paragraph(bundle: Bundle) -> str:
+    info = bundle.info
+    megabytes = bundle.model_path.stat().st_size / 1e6
+    lines = [
+        f"{info.name}  ({info.kind}, {megabytes:.1f} MB)",
+        f"  folder   {bundle.folder}",
+        f"  licence  {info.licence}",
+        f"  labels   {', '.join(info.labels)}",
+        *(f"  figure   {name}: {value}" for name, value in figures(info.metrics)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def figures(metrics: Any, path: str = "") -> list[tuple[str, str]]:
+    """Nested figures as flat names and texts.
+
+    >>> figures({"test": {"n": 9, "ece": {"value": 0.02, "low": 0.01, "high": 0.03}}})
+    [('test n', '9'), ('test ece', '0.02 (0.01 to 0.03)')]
+    """
+    if isinstance(metrics, dict) and {"value", "low", "high"} <= metrics.keys():
+        return [(path, "{value} ({low} to {high})".format(**metrics))]
+    if isinstance(metrics, dict):
+        return [
+            item
+            for name, value in metrics.items()
+            for item in figures(value, f"{path} {name}".strip())
+        ]
+    return [(path, str(metrics))]

@@ -1,0 +1,313 @@
+import contextlib
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from affekt import media
+from affekt.bundle import Bundle
+from affekt.cli import main
+from affekt.cli.output import columns_for
+from affekt.cli.predict import PIXEL_LIMIT, annotated_names
+from affekt.labels import PRIMARY
+
+PHOTO = Path(str(files("affekt") / "assets" / "astronaut.jpg"))
+AFFEKT = [sys.executable, "-c", "from affekt.cli import main; main()"]
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small copy of the demo's photo, to be quick."""
+    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
+    with Image.open(PHOTO) as image:
+        image.resize((256, 256)).save(path, quality=95)
+    return path
+
+
+@pytest.fixture
+def predict(tiny_bundle: Bundle, capfdbinary: pytest.CaptureFixture[bytes]):
+    """Runs ``affekt predict`` in this process: exit code, standard output, standard error."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main(["predict", "--model", str(tiny_bundle.folder), *map(str, words)])
+        out, err = capfdbinary.readouterr()
+        return int(stopped.value.code or 0), out.decode(), err.decode()
+
+    return run
+
+
+def one_line(err: str, *parts: str) -> bool:
+    lines = err.strip().splitlines()
+    return (
+        len(lines) == 1
+        and lines[0].startswith("affekt: error: ")
+        and all(part in lines[0] for part in parts)
+    )
+
+
+def test_json_has_the_documented_shape(predict, photo: Path) -> None:
+    code, out, err = predict(photo)
+    assert (code, err) == (0, "")
+    [frame] = json.loads(out)
+    assert list(frame) == ["source", "width", "height", "index", "time_s", "people"]
+    assert (frame["source"], frame["width"], frame["index"]) == (str(photo), 256, 0)
+    [person] = frame["people"]
+    assert list(person) == ["box_xyxy", "score", "track_id", "face", "emotion"]
+    assert list(person["emotion"]) == [
+        "primary", "primary_label", "categories", "category_labels", "valence", "arousal",
+        "dominance",
+    ]  # fmt: skip
+    primary = person["emotion"]["primary"]
+    assert tuple(primary) == PRIMARY
+    assert sum(primary.values()) == pytest.approx(1, abs=1e-3)
+    assert primary[person["emotion"]["primary_label"]] == max(primary.values())
+    x1, y1, x2, y2 = person["box_xyxy"]
+    assert 70 < x1 < 110 < x2 < 150
+    assert 20 < y1 < 50 < y2 < 100
+
+
+def test_formats_agree(predict, photo: Path, tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    _, out, _ = predict(photo, photo)
+    frames = json.loads(out)
+    _, lines, _ = predict(photo, photo, "--format", "jsonl")
+    assert [json.loads(line) for line in lines.splitlines()] == frames
+    _, text, _ = predict(photo, photo, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    code, out, _ = predict(photo, photo, "--output", tmp_path / "r.parquet")
+    assert (code, out) == (0, "")
+    table = pq.read_table(tmp_path / "r.parquet")
+    assert table.column_names == columns_for(PRIMARY) == list(rows[0])
+    for row, record, frame in zip(rows, table.to_pylist(), frames, strict=True):
+        emotion = frame["people"][0]["emotion"]
+        assert row["primary_label"] == record["primary_label"] == emotion["primary_label"]
+        for label in PRIMARY:
+            assert float(row[label]) == record[label] == emotion["primary"][label]
+        assert row["track_id"] == ""
+        assert record["track_id"] is None
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
+def test_the_suffix_names_the_format_and_stdout_stays_empty(
+    predict, photo: Path, tmp_path: Path, suffix: str
+) -> None:
+    target = tmp_path / f"result.{suffix}"
+    target.write_text("old")
+    code, out, err = predict(photo, "--output", target)
+    assert (code, out, err) == (0, "", "")
+    assert target.read_text() == predict(photo, "--format", suffix)[1]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_nobody_in_the_picture_is_an_empty_result(predict, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), (90, 120, 90)).save(tmp_path / "plain.png")
+    code, out, err = predict(tmp_path / "plain.png")
+    assert (code, err) == (0, "")
+    assert json.loads(out)[0]["people"] == []
+    code, out, _ = predict(tmp_path / "plain.png", "--format", "csv")
+    assert (code, out) == (0, ",".join(columns_for(PRIMARY)) + "\n")
+
+
+def bad_pictures(folder: Path, photo: Path) -> dict[str, Path]:
+    paths = {name: folder / f"{name}.jpg" for name in ("missing", "empty", "text", "truncated")}
+    paths["empty"].touch()
+    paths["text"].write_text("This is no picture.")
+    paths["truncated"].write_bytes(photo.read_bytes()[:3000])
+    return paths
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "text", "truncated"])
+def test_a_bad_picture_is_one_line_and_the_others_are_read(
+    predict, photo: Path, tmp_path: Path, kind: str
+) -> None:
+    bad = bad_pictures(tmp_path, photo)[kind]
+    code, out, err = predict(photo, bad, photo)
+    assert code == 1
+    assert [frame["source"] for frame in json.loads(out)] == [str(photo)] * 2
+    assert one_line(err, str(bad))
+    code, out, err = predict(bad)
+    assert (code, out) == (1, "[]\n")
+    assert one_line(err, str(bad))
+
+
+def test_a_picture_over_the_limit_is_refused_and_an_option_raises_it(predict, photo: Path) -> None:
+    code, out, err = predict(photo, "--max-pixels", 1000)
+    assert (code, out) == (1, "[]\n")
+    assert one_line(err, str(photo), "1,000") or one_line(err, str(photo), "1000")
+    assert predict(photo, "--max-pixels", 256 * 256)[0] == 0
+    assert PIXEL_LIMIT == media.PIXEL_LIMIT
+
+
+def test_folders_and_patterns(predict, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "ü b").mkdir()
+    for name in ("a.jpg", "ü b/ß.jpg"):
+        shutil.copy(photo, tmp_path / name)
+    _, out, _ = predict(tmp_path)
+    sources = [Path(frame["source"]).name for frame in json.loads(out)]
+    assert sorted(sources) == ["a.jpg", "ß.jpg"]
+    assert "ß.jpg" in out  # written as it is, not escaped
+    assert len(json.loads(predict(tmp_path / "*.jpg")[1])) == 1
+
+
+def test_a_folder_without_pictures(predict, tmp_path: Path) -> None:
+    code, out, err = predict(tmp_path)
+    assert (code, out) == (1, "[]\n")
+    assert one_line(err, str(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_an_unreadable_folder(predict, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0)
+    shutil.copy(photo, tmp_path)
+    code, out, err = predict(tmp_path)
+    assert code == 1
+    assert len(json.loads(out)) == 1
+    assert one_line(err, "locked")
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--output", "/no/such/folder/x.json"], ["/no/such/folder/x.json"]),
+        (["--output", "/"], ["/", "directory"]),
+        (["--output", "x.txt"], ["txt", "jsonl"]),
+        (["--format", "jsn"], ["jsn", "did you mean 'json'"]),
+        (["--annotate", "/dev/null/x"], ["/dev/null/x"]),
+        (["--blur"], ["--annotate"]),
+        (["--model", "no-such-model"], ["no-such-model"]),
+        (["--max-pixels", "many"], ["--max-pixels", "integer"]),
+        (["--colour"], ["--colour"]),
+        (["--face-detector", "/no/such.onnx"], ["/no/such.onnx"]),
+    ],
+)
+def test_a_wrong_call_is_refused_before_any_work(
+    predict, photo: Path, tmp_path: Path, words: list[str], parts: list[str]
+) -> None:
+    with contextlib.chdir(tmp_path):
+        code, out, err = predict(photo, *words)
+    assert (code, out) == (2, "")
+    assert one_line(err, *parts), err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
+def test_a_full_disk_is_one_line(tiny_bundle: Bundle, photo: Path, kind: str) -> None:
+    words = ["predict", "--model", str(tiny_bundle.folder), "--format", kind, str(photo)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*AFFEKT, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert one_line(done.stderr, "space")
+    done = subprocess.run(
+        [*AFFEKT, *words, "--output", "/dev/full"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert one_line(done.stderr, "/dev/full", "space")
+
+
+@pytest.mark.parametrize(("kind", "to_file"), [("json", 0), ("json", 1), ("jsonl", 0), ("csv", 1)])
+def test_ctrl_c_leaves_what_was_written_valid(
+    tiny_bundle: Bundle, photo: Path, tmp_path: Path, kind: str, to_file: int
+) -> None:
+    target = tmp_path / f"r.{kind}"
+    words = ["predict", "--model", str(tiny_bundle.folder), "--format", kind, *[str(photo)] * 4000]
+    grown = tmp_path / f"r.{kind}.partial" if to_file else target
+    with (tmp_path / "stdout").open("wb") if to_file else target.open("wb") as stdout:
+        process = subprocess.Popen(
+            [*AFFEKT, *words, *(["--output", str(target)] if to_file else [])],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        limit = time.monotonic() + 20
+        while not (grown.exists() and grown.stat().st_size > 3000):
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert not (tmp_path / f"r.{kind}.partial").exists()
+    text = target.read_text()
+    if kind == "json":
+        rows = json.loads(text)
+    elif kind == "jsonl":
+        rows = [json.loads(line) for line in text.splitlines()]
+    else:
+        rows = list(csv.DictReader(io.StringIO(text), strict=True))
+        assert all(None not in row.values() and float(row["anger"]) >= 0 for row in rows)
+    assert 0 < len(rows) < 4000
+
+
+def test_a_closed_pipe_is_quiet(tiny_bundle: Bundle, photo: Path) -> None:
+    words = ["predict", "--model", str(tiny_bundle.folder), "--format", "jsonl", *[str(photo)] * 99]
+    process = subprocess.Popen([*AFFEKT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(20), err) == (141, b"")
+
+
+def test_stdin(tiny_bundle: Bundle, photo: Path) -> None:
+    done = subprocess.run(
+        [*AFFEKT, "predict", "--model", str(tiny_bundle.folder), "-"],
+        input=photo.read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    [frame] = json.loads(done.stdout)
+    assert frame["source"] == "-"
+    assert len(frame["people"]) == 1
+
+
+def test_annotated_and_blurred_copies(predict, photo: Path, tmp_path: Path) -> None:
+    source, plain, blurred = tmp_path / "in", tmp_path / "plain", tmp_path / "blurred"
+    for folder in ("a", "b"):
+        (source / folder).mkdir(parents=True)
+        shutil.copy(photo, source / folder / "x.jpg")
+    with Image.open(photo) as image:
+        image.save(source / "b" / "x.gif")
+    assert predict(source, "--annotate", plain)[0] == 0
+    assert predict(source, "--annotate", blurred, "--blur")[0] == 0
+    for folder in (plain, blurred):
+        found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.*"))
+        assert found == ["a/x.jpg", "b/x.gif.png", "b/x.jpg"]
+    face = (slice(2 * 38, 2 * 80), slice(2 * 96, 2 * 126))  # enlarged by two
+    sharp, soft = (np.asarray(Image.open(f / "a" / "x.jpg"))[face] for f in (plain, blurred))
+    detail = [float(np.abs(np.diff(a.astype(float), axis=0)).mean()) for a in (sharp, soft)]
+    assert detail[1] < 0.4 * detail[0]
+
+
+def test_a_source_is_never_overwritten(predict, photo: Path, tmp_path: Path) -> None:
+    shutil.copy(photo, tmp_path / "x.jpg")
+    before = (tmp_path / "x.jpg").read_bytes()
+    code, _, err = predict(tmp_path / "x.jpg", "--annotate", tmp_path)
+    assert code == 2
+    assert one_line(err, "x.jpg")
+    assert (tmp_path / "x.jpg").read_bytes() == before
+
+
+def test_copies_of_many_sources_never_meet() -> None:
+    names = ["/p/a/x.jpg", "/p/b/x.jpg", "/p/a/x.jpg", "/p/a/X.JPG", "/p/a/y.bmp", "-", "-"]
+    found = annotated_names(names)
+    assert len({name.lower() for name in found}) == len(names)
+    assert not any(name.startswith(("/", "..")) for name in found)
