@@ -147,7 +147,9 @@ def find_bundle(name_or_folder: str | Path) -> Bundle:
     known = bundle_folders()
     if str(name_or_folder) not in known:
         hint = nearest(str(name_or_folder), known)
-        raise BundleError(f"no model {str(name_or_folder)!r}: give a bundle's folder or a name; {hint}")
+        raise BundleError(
+            f"no model {str(name_or_folder)!r}: give a bundle's folder or a name; {hint}"
+        )
     return read_bundle(known[str(name_or_folder)])
 
 
