@@ -1,5 +1,6 @@
 # Each target sets up the .venv it needs: nothing to install beforehand but Python 3.11 or later.
-PYTHON ?= python3
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -23,15 +24,19 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/accuracy.py
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	@test -n "$(PYTHON)" || { echo "Affekt needs Python 3.11 or later: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -m venv .venv || $(PYTHON) -m virtualenv .venv || { rm -rf .venv; \
+		echo "No virtual environment could be made: install python3-venv (Debian, Ubuntu), or pip install virtualenv"; exit 1; }
 
 .venv/.core: .venv/bin/python pyproject.toml
+	@echo "Installing Affekt into .venv (under 320 MB)"
 	$(BIN)/python -m pip install -q -e .
-	touch $@
+	@touch $@
 
 .venv/.dev: .venv/bin/python pyproject.toml
+	@echo "Installing Affekt with all extras into .venv (torch alone takes some minutes and 5 GB)"
 	$(BIN)/python -m pip install -q -e '.[dev]'
-	touch $@ .venv/.core
+	@touch $@ .venv/.core
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
