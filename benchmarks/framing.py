@@ -48,9 +48,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Medians over the crops of a set, in pixels of a crop of `SIZE`."""
+    """Medians over the frontal faces of a set, in pixels of a crop of `SIZE`."""
 
-    found: int
+    frontal: int
     eyes_y: float
     mouth_y: float
     eye_distance: float
@@ -68,7 +68,7 @@ def main() -> None:
     measures = [measure(row.crops, detector) for row in rows]
     for row, found in zip(rows, measures, strict=True):
         print(
-            f"{row.title}: {len(row.crops)} crops, landmarks in {found.found}; of {SIZE} px: eyes "
+            f"{row.title}: {found.frontal} frontal of {len(row.crops)} crops; of {SIZE} px: eyes "
             f"{found.eyes_y:.1f}, mouth {found.mouth_y:.1f}, eye distance {found.eye_distance:.1f}"
         )
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +76,9 @@ def main() -> None:
 
 
 def measure(crops: Iterable[ImageRgb], detector: FaceDetector) -> Measure:
-    """Where the eyes and the mouth stand in crops, by the detector's landmarks."""
+    """Where the eyes and the mouth stand in frontal faces, by the detector's landmarks."""
     faces = (find_face_in_crop(crop, detector.detect) for crop in crops)
-    found = [face.landmarks_xy for face in faces if face is not None and face.landmarks_xy]
+    found = [face.landmarks_xy for face in faces if face and face.landmarks_xy and _frontal(face)]
     points = np.array(found)
     return Measure(
         len(points),
@@ -139,7 +139,7 @@ def _photo_row(photos: Path, portraits: list[Path], detector: FaceDetector) -> R
     cells = [(f"mean of {len(crops)}", _mean(crops))]
     for path in portraits:
         cells += [(path.name, crop) for crop in _detected([path], detector)]
-    return Row("Faces detected in photos", cells, crops)
+    return Row("Frontal faces detected in photos", cells, crops)
 
 
 def _detected(files: Iterable[Path], detector: FaceDetector) -> Iterator[ImageRgb]:
@@ -152,11 +152,15 @@ def _detected(files: Iterable[Path], detector: FaceDetector) -> Iterator[ImageRg
 
 
 def _frontal(face: Face) -> bool:
-    """Whether the nose stands between the eyes: profiles have no height of two eyes."""
+    """Whether the nose stands midway between level eyes: in a turned face they are foreshortened.
+
+    A face without landmarks counts, as nothing is measured on it.
+    """
     if face.landmarks_xy is None:
         return True
-    (left, _), (right, _), (nose, _) = face.landmarks_xy[:3]
-    return left < nose < right
+    left, right, nose = np.array(face.landmarks_xy[:3])
+    off_middle = abs(nose[0] - (left[0] + right[0]) / 2)
+    return bool(off_middle < (right[0] - left[0]) / 6 and abs(roll_of(face)) < 15)
 
 
 def _crop(image_rgb: ImageRgb, row: FaceRow) -> ImageRgb:
