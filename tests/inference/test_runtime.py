@@ -1,0 +1,87 @@
+"""The model in ONNX Runtime equals the same two layers written in numpy."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from affekt.bundle import Bundle, write_bundle
+from affekt.errors import BundleError
+from affekt.inference.runtime import CHUNK, FaceModel, open_session, softmax
+
+
+def crops(count: int, size: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def by_hand(bundle: Bundle, faces: np.ndarray) -> np.ndarray:
+    """The tiny model of the tests, from its weights, in float64."""
+    weights, bias = (
+        numpy_helper.to_array(t).astype(float)
+        for t in onnx.load(bundle.model_path).graph.initializer
+    )
+    spec = bundle.info.streams["face"]
+    x = ((faces / 255 - spec.mean) / spec.std).transpose(0, 3, 1, 2)
+    cell = spec.size // 4
+    grid = x.reshape(len(x), 3, 4, cell, 4, cell).mean(axis=(3, 5))
+    return grid.reshape(len(x), 48) @ weights + bias
+
+
+@pytest.mark.parametrize("count", [0, 1, CHUNK, 2 * CHUNK + 3])
+def test_logits_equal_numpy(tiny_bundle: Bundle, count: int) -> None:
+    model = FaceModel(tiny_bundle, threads=1)
+    faces = crops(count, model.size)
+    logits = model.logits(faces)
+    assert logits.shape == (count, 7) and logits.dtype == np.float32
+    assert np.allclose(logits, by_hand(tiny_bundle, faces), atol=1e-4)
+
+
+def test_probabilities_are_the_softmax_after_temperature(tiny_bundle: Bundle) -> None:
+    model = FaceModel(tiny_bundle, threads=1)
+    faces = crops(5, model.size)
+    powers = np.exp(by_hand(tiny_bundle, faces) / 1.5)
+    assert np.allclose(model.probabilities(faces), powers / powers.sum(1, keepdims=True), atol=1e-5)
+    assert model.probabilities(faces[:0]).shape == (0, 7)
+
+
+def test_the_batch_does_not_matter(tiny_bundle: Bundle) -> None:
+    model = FaceModel(tiny_bundle, threads=1)
+    faces = crops(4, model.size)
+    one_by_one = np.concatenate([model.logits(faces[i : i + 1]) for i in range(4)])
+    assert np.allclose(model.logits(faces), one_by_one, atol=1e-5)
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    assert softmax([[1e4, -1e4]]).tolist() == [[1.0, 0.0]]
+
+
+def test_a_model_of_another_kind_is_refused(tiny_bundle: Bundle) -> None:
+    other = replace(tiny_bundle, info=replace(tiny_bundle.info, kind="scene"))
+    with pytest.raises(BundleError, match="'scene' model, not a face model"):
+        FaceModel(other)
+
+
+def test_a_file_that_is_no_model(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    files = {"model.onnx": b"not a model", "CARD.md": b""}
+    broken = write_bundle(tmp_path / "broken", tiny_bundle.info, files)
+    with pytest.raises(BundleError, match=r"model\.onnx: not a model that can be run") as error:
+        FaceModel(broken)
+    assert "\n" not in str(error.value)
+    with pytest.raises(BundleError, match="not a model that can be run"):
+        open_session(str(tmp_path / "missing.onnx"))
+
+
+def test_wrong_names_of_inputs_are_said(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    model = onnx.load(tiny_bundle.model_path)
+    model.graph.input[0].name = model.graph.node[0].input[0] = "pixels"
+    folder = Path(shutil.copytree(tiny_bundle.folder, tmp_path / "b"))
+    files = {"model.onnx": model.SerializeToString(), "CARD.md": b""}
+    bundle = write_bundle(folder, tiny_bundle.info, files)
+    with pytest.raises(BundleError, match=r"inputs \['pixels'\].*one input 'face'"):
+        FaceModel(bundle)
