@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +152,14 @@ def test_what_is_no_set_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "set" / "fear" / "notes.txt").write_text("nothing")
     with pytest.raises(DataError, match="no picture in the label folders"):
         prepare_folders(tmp_path / "set", tmp_path / "out", detect=detect)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_an_unreadable_folder_is_an_error(tmp_path: Path) -> None:
+    root = folder_set(tmp_path / "set", 1)
+    (root / "fear").chmod(0)
+    with pytest.raises(DataError, match=r"cannot read the folder .*fear"):
+        prepare_folders(root, tmp_path / "out", detect=detect)
 
 
 def test_options_out_of_range_are_usage_errors(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -90,5 +91,9 @@ def _label_of(folder: Path) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.is_file())
+    def refuse(error: OSError) -> None:
+        raise DataError(f"cannot read the folder {error.filename}: {error.strerror}") from error
+
+    walk = os.walk(folder, onerror=refuse)
+    found = [Path(parent, name) for parent, _, names in walk for name in names]
     return sorted(path for path in found if not path.name.startswith("."))
