@@ -17,6 +17,8 @@ from affekt.media import ImageRgb
 MASK_BLACK = 24
 MASK_MIN_SHARE = 0.12
 BACKGROUND_GRIDS = (1, 2, 4, 12)
+LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)
+"""ITU-R BT.601."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ def draw(config: AugmentConfig, rng: np.random.Generator) -> Augmentation:
         ),
         contrast=1 + around(config.contrast),
         grey=hit(config.grey),
-        blur_sigma=float(rng.uniform(0.2, 1)) * config.blur_sigma / 100 if hit(config.blur) else None,
+        blur_sigma=float(rng.uniform(0.2, 1)) * config.blur_sigma / 100
+        if hit(config.blur)
+        else None,
         downscale_to=int(rng.integers(config.downscale_min, 57)) if hit(config.downscale) else None,
         jpeg_quality=int(rng.integers(25, 86)) if hit(config.jpeg) else None,
         occlusion=_draw_occlusion(config, rng) if hit(config.occlude) else None,
@@ -169,7 +173,7 @@ def set_background(
     behind = augmentation.background
     if augmentation.surround is not None:
         place, gain = augmentation.surround
-        behind = (other_rgb(place) * np.float32(gain)).astype(np.uint8)
+        behind = (other_rgb(place) * np.asarray(gain, np.float32)).astype(np.uint8)
     height, width = masked.shape
     spread = Image.fromarray(behind).resize((width, height), Image.Resampling.BILINEAR)
     return np.where(masked[..., None], np.asarray(spread), image_rgb)
@@ -198,13 +202,12 @@ def colour(image_rgb: ImageRgb, augmentation: Augmentation) -> ImageRgb:
     """Brightness, contrast, colour balance and grey in one pass."""
     pixels = image_rgb.astype(np.float32)
     if augmentation.grey:
-        pixels = np.repeat(pixels @ np.float32([[0.299], [0.587], [0.114]]), 3, axis=2)
-        gain = np.float32(sum(augmentation.gain) / 3)
-    else:
-        gain = np.float32(augmentation.gain)
+        pixels = np.repeat(pixels @ LUMA, 3, axis=2)
+    gains = [sum(augmentation.gain) / 3] if augmentation.grey else augmentation.gain
+    gain = np.asarray(gains, np.float32)
     mean = pixels.mean()
     varied = (pixels - mean) * np.float32(augmentation.contrast) + mean
-    return np.clip(varied * gain, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(varied * gain, 0, 255), np.uint8)
 
 
 def degrade(image_rgb: ImageRgb, augmentation: Augmentation) -> ImageRgb:

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from affekt.data import augment
 from affekt.data.augment import AugmentConfig
-from affekt.data.manifest import FaceRow, Manifest, read_face_picture
+from affekt.data.manifest import Manifest, read_face_picture
 from affekt.errors import DataError
 from affekt.geometry import compose, face_crop_matrix
 from affekt.media import ImageRgb, warp
@@ -27,14 +27,14 @@ class Sample(NamedTuple):
         target: probability of each label, shape (k,).
         label: index of the hard label, -1 where there is none.
         source: index of the data set the face comes from.
-        index: position in the data set.
+        place: position in the data set.
     """
 
     face: Tensor
     target: Tensor
     label: Tensor
     source: Tensor
-    index: Tensor
+    place: Tensor
 
 
 class FaceDataset(Dataset[Sample]):
@@ -100,7 +100,6 @@ class FaceDataset(Dataset[Sample]):
         crop = augment.colour(warp(picture, varied, self.size, drawn.fill), drawn)
         return augment.occlude(augment.degrade(crop, drawn), drawn)
 
-
     def _plain_crop(self, place: float) -> ImageRgb:
         index = int(place * len(self))
         row = self.rows[index]
@@ -115,7 +114,7 @@ def soft_target(soft: dict[str, float], labels: tuple[str, ...]) -> npt.NDArray[
     [1.0, 0.0]
     """
     shares = np.array([soft.get(label, 0.0) for label in labels], dtype=np.float32)
-    return shares / shares.sum()
+    return np.asarray(shares / shares.sum(), dtype=np.float32)
 
 
 def source_priors(dataset: FaceDataset) -> npt.NDArray[np.float64]:

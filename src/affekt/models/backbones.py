@@ -59,9 +59,7 @@ def build_backbone(
     options: dict[str, Any] = {"drop_rate": drop_rate}
     if drop_path:
         options["drop_path_rate"] = drop_path
-    network = cast(
-        nn.Module, timm.create_model(name, pretrained=from_timm, num_classes=classes, **options)
-    )
+    network = timm.create_model(name, pretrained=from_timm, num_classes=classes, **options)
     if packaged:
         return network, load_packaged_weights(network)
     if from_timm or weights == "random":

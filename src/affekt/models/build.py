@@ -69,6 +69,7 @@ def build_network(
     weights: str,
     labels: tuple[str, ...],
     size: int,
+    *,
     drop_rate: float = 0.0,
     drop_path: float = 0.0,
 ) -> FaceNetwork:

@@ -165,7 +165,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 def parse_config(content: Mapping[str, Any]) -> TrainConfig:
     """A recipe from nested dictionaries; errors as in `load_config`."""
-    return _build(TrainConfig, content, "")
+    config: TrainConfig = _build(TrainConfig, content, "")
+    return config
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

@@ -26,11 +26,13 @@ from affekt.models.build import FaceNetwork, build_network, save_network
 from affekt.training.config import TrainConfig
 from affekt.training.losses import adjusted_cross_entropy, log_priors
 from affekt.training.scores import score_sources
+from affekt.view.plots import plot_training
 
 Progress = Callable[[int, int, int], None]
 """Called with epoch, step and steps per epoch."""
 
-CHECKPOINT, BEST, METRICS = "last.ckpt", "best.safetensors", "metrics.jsonl"
+CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
+METRICS, CURVES = "metrics.jsonl", "curves.png"
 
 
 @dataclass
@@ -48,8 +50,8 @@ class _Run:
 def train(config: TrainConfig, progress: Progress | None = None) -> Path:
     """Trains a recipe, or goes on with it where its folder holds an unfinished run.
 
-    Writes ``last.ckpt`` after every epoch, ``best.safetensors`` after every better one, and
-    ``metrics.jsonl``, one line per epoch.
+    Writes ``last.ckpt`` after every epoch, ``best.safetensors`` after every better one,
+    ``metrics.jsonl``, one line per epoch, and its picture ``curves.png``.
 
     Returns:
         The path of the best network.
@@ -79,7 +81,7 @@ def train(config: TrainConfig, progress: Progress | None = None) -> Path:
         started = time.monotonic()
         torch.manual_seed(hash((config.run.seed, run.epoch)) % 2**31)
         train_set.epoch, train_set.size = run.epoch, config.size_at(run.epoch)
-        loss = _train_epoch(config, fabric, run, train_set, priors, progress)
+        loss = _train_epoch(config, fabric, run, train_set, priors=priors, progress=progress)
         scores = _validate(config, fabric, run.averaged.module, val_set)
         run.epoch += 1
         seconds = round(time.monotonic() - started, 1)
@@ -92,9 +94,7 @@ def _datasets(config: TrainConfig) -> tuple[FaceDataset, FaceDataset]:
     manifests = [Manifest.open(path) for path in config.data.manifests]
     labels, size = config.data.labels, config.model.size
     return (
-        FaceDataset(
-            manifests, "train", labels, size, augment=config.augment, seed=config.run.seed
-        ),
+        FaceDataset(manifests, "train", labels, size, augment=config.augment, seed=config.run.seed),
         FaceDataset(manifests, "val", labels, size),
     )
 
@@ -106,12 +106,12 @@ def _start(config: TrainConfig, fabric: Fabric) -> _Run:
         model.weights,
         config.data.labels,
         model.size,
-        model.drop_rate,
-        model.drop_path,
-    ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        drop_rate=model.drop_rate,
+        drop_path=model.drop_path,
+    ).to(memory_format=torch.channels_last)
     averaged = AveragedModel(
         network.to(fabric.device),
-        multi_avg_fn=get_ema_multi_avg_fn(config.optim.ema),
+        multi_avg_fn=get_ema_multi_avg_fn(config.optim.ema),  # type: ignore[no-untyped-call]
         use_buffers=True,
     )
     optimizer = torch.optim.AdamW(
@@ -134,6 +134,7 @@ def _train_epoch(
     fabric: Fabric,
     run: _Run,
     dataset: FaceDataset,
+    *,
     priors: Tensor,
     progress: Progress | None,
 ) -> float:
@@ -147,9 +148,7 @@ def _train_epoch(
         faces = batch.face.to(fabric.device).contiguous(memory_format=torch.channels_last)
         targets, sources = batch.target.to(fabric.device), batch.source.to(fabric.device)
         logits = run.network(faces).float()
-        loss = adjusted_cross_entropy(
-            logits, targets, priors[sources], config.loss.label_smoothing
-        )
+        loss = adjusted_cross_entropy(logits, targets, priors[sources], config.loss.label_smoothing)
         fabric.backward(loss)
         fabric.clip_gradients(run.network, run.optimizer, max_norm=config.optim.clip)
         run.optimizer.step()
@@ -158,7 +157,8 @@ def _train_epoch(
         total += loss.detach()
         if progress is not None and fabric.is_global_zero:
             progress(run.epoch, step + 1, steps)
-    return float(fabric.all_reduce(total / max(steps, 1), reduce_op="mean"))
+    mean = fabric.all_reduce(total / max(steps, 1), reduce_op="mean")
+    return float(torch.as_tensor(mean))
 
 
 @torch.inference_mode()
@@ -170,7 +170,7 @@ def _validate(
     logits = torch.full((len(dataset), len(dataset.labels)), 0.0, device=fabric.device)
     for batch in map(Sample._make, _loader(config, dataset, share, 2 * config.optim.batch)):
         faces = batch.face.to(fabric.device).contiguous(memory_format=torch.channels_last)
-        logits[batch.index.to(fabric.device)] = network(faces).float()
+        logits[batch.place.to(fabric.device)] = network(faces).float()
     gathered = fabric.all_reduce(logits, reduce_op="sum")
     return score_sources(np.asarray(torch.as_tensor(gathered).cpu()), dataset)
 
@@ -247,16 +247,17 @@ def _record(
         history = {"config": asdict(config), "epoch": run.epoch - 1, "val": scores}
         spec = replace(network.spec, history=history)
         save_network(out / BEST, network.backbone.state_dict(), spec)
-    _append_metrics(out / METRICS, record)
+    plot_training(_append_metrics(out / METRICS, record), out / CURVES)
     _save(config, run, out / CHECKPOINT)
 
 
-def _append_metrics(path: Path, record: dict[str, Any]) -> None:
+def _append_metrics(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
     """Adds a line; lines of epochs that a killed run had not completed are replaced."""
     lines = path.read_text().splitlines() if path.exists() else []
-    kept = [line for line in lines if json.loads(line)["epoch"] < record["epoch"]]
-    text = "".join(f"{line}\n" for line in [*kept, json.dumps(record)])
-    write_atomically(path, text.encode())
+    earlier = [json.loads(line) for line in lines]
+    records = [*(line for line in earlier if line["epoch"] < record["epoch"]), record]
+    write_atomically(path, "".join(f"{json.dumps(line)}\n" for line in records).encode())
+    return records
 
 
 def _save(config: TrainConfig, run: _Run, path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.data.dataset import FaceDataset
-from affekt.evaluation.metrics import accuracy, balanced_accuracy
+from affekt.evaluation.metrics import accuracy, balanced_accuracy, confusion_matrix
 
 
 def score_sources(
@@ -24,10 +24,11 @@ def score_sources(
         probabilities = _softmax(np.where(present, logits[chosen], -np.inf))
         targets, hard = dataset.targets[chosen], dataset.hard[chosen]
         named = hard >= 0
+        confusion = confusion_matrix(probabilities[named], hard[named])
         scores[source] = {
             "loss": float(-(targets * np.log(probabilities + 1e-12)).sum(axis=1).mean()),
-            "accuracy": accuracy(probabilities[named], hard[named]),
-            "balanced_accuracy": balanced_accuracy(probabilities[named], hard[named]),
+            "accuracy": float(accuracy(confusion)),
+            "balanced_accuracy": float(balanced_accuracy(confusion)),
             "n": int(named.sum()),
         }
     return scores

@@ -1,0 +1,216 @@
+"""A trained network made into a bundle: ONNX, checked on real faces, calibrated, documented."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from affekt.bundle import (
+    CARD_FILE,
+    MODEL_FILE,
+    Bundle,
+    BundleInfo,
+    StreamSpec,
+    write_bundle,
+)
+from affekt.data.dataset import FaceDataset, source_priors
+from affekt.data.manifest import Manifest
+from affekt.errors import BundleError, UsageError, nearest
+from affekt.evaluation.calibration import fit_temperature, source_weights
+from affekt.inference.runtime import FaceModel
+from affekt.labels import PRIMARY
+from affekt.media import ImageRgb
+from affekt.models.build import FaceNetwork, load_network
+from affekt.training.card import face_card
+from affekt.training.onnx_graph import quantize, store_half, trace
+
+CALIBRATION_FACES = 512
+CHECK_FACES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Precision:
+    convert: Callable[[bytes, npt.NDArray[np.float32]], bytes]
+    min_agreement: float
+
+
+PRECISIONS: dict[str, _Precision] = {
+    "fp32": _Precision(lambda model, faces: model, 0.999),
+    "fp16": _Precision(lambda model, faces: store_half(model), 0.99),
+    "int8": _Precision(quantize, 0.9),
+}
+"""How the weights are stored, and the least share of faces whose label must stay torch's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What to make of a trained network.
+
+    Attributes:
+        name: of the bundle.
+        precision: one of `PRECISIONS`.
+        labels: outputs to keep, a part of the network's.
+        prior: strength with which the label prior of ``prior_manifest`` is put into the logits;
+            0 leaves them as for equally frequent labels.
+        prior_manifest: whose training split gives that prior.
+        licence: of the weights.
+        metrics: figures to put into the description and the card, by the name of their data.
+    """
+
+    name: str
+    precision: str = "fp16"
+    labels: tuple[str, ...] = PRIMARY
+    prior: float = 0.0
+    prior_manifest: Manifest | None = None
+    licence: str = "not stated"
+    metrics: Mapping[str, Any] | None = None
+
+
+def export_bundle(
+    checkpoint: str | Path, out: str | Path, manifests: Sequence[Manifest], options: ExportOptions
+) -> Bundle:
+    """Writes a bundle from ``best.safetensors``.
+
+    The model is compared with torch on real validation faces, and its temperature is fitted on
+    the validation splits, each manifest counting alike.
+
+    Args:
+        checkpoint: what ``affekt train`` wrote.
+        out: the bundle's folder.
+        manifests: their validation splits check and calibrate the model; int8 ranges are taken
+            from their training splits.
+        options: see `ExportOptions`.
+
+    Raises:
+        BundleError: the exported model does not agree with torch.
+        UsageError: an unknown precision or a label that the network was not trained for.
+    """
+    if options.precision not in PRECISIONS:
+        raise UsageError(
+            f"unknown precision {options.precision!r}: {nearest(options.precision, PRECISIONS)}"
+        )
+    network = _with_labels(load_network(Path(checkpoint)), options.labels)
+    _add_prior(network, options)
+    calibration = _faces(FaceDataset(manifests, "train", options.labels, network.spec.size))
+    precision = PRECISIONS[options.precision]
+    model = precision.convert(trace(network, network.spec.size), _normalised(network, calibration))
+    info = BundleInfo(
+        name=options.name,
+        kind="face",
+        labels=options.labels,
+        streams={"face": StreamSpec(network.spec.size, network.spec.mean, network.spec.std)},
+        temperature=1.0,
+        licence=options.licence,
+        training={"start": network.spec.weights, **network.spec.history},
+        metrics=dict(options.metrics or {}),
+    )
+    info = _calibrated(info, model, network, manifests, options, precision.min_agreement)
+    files = {MODEL_FILE: model, CARD_FILE: face_card(info).encode()}
+    return write_bundle(out, info, files)
+
+
+def _calibrated(
+    info: BundleInfo,
+    model: bytes,
+    network: FaceNetwork,
+    manifests: Sequence[Manifest],
+    options: ExportOptions,
+    min_agreement: float,
+) -> BundleInfo:
+    """Adds the agreement with torch and the temperature, both measured on validation faces."""
+    dataset = FaceDataset(manifests, "val", options.labels, network.spec.size)
+    crops = _crops(dataset, range(len(dataset)))
+    with tempfile.TemporaryDirectory() as folder:
+        draft = write_bundle(folder, info, {MODEL_FILE: model, CARD_FILE: b""})
+        logits = FaceModel(draft).logits(crops)
+    chosen = np.linspace(0, len(crops) - 1, min(CHECK_FACES, len(crops))).astype(int)
+    agreement = _compare(network, crops[chosen], logits[chosen])
+    if agreement["same_label"] < min_agreement:
+        raise BundleError(
+            f"the {options.precision} model gives torch's label for {agreement['same_label']:.1%} "
+            f"of {len(chosen)} faces, less than {min_agreement:.1%}; nothing was written"
+        )
+    temperature = fit_temperature(
+        logits, dataset.targets, weights=source_weights(dataset.source_of)
+    )
+    export = {
+        "precision": options.precision,
+        "prior": options.prior,
+        "prior_manifest": _prior_name(options),
+        "torch_agreement": agreement,
+        "calibrated_on": {
+            source: int((dataset.source_of == i).sum()) for i, source in enumerate(dataset.sources)
+        },
+    }
+    return replace(
+        info, temperature=round(temperature, 4), training={**info.training, "export": export}
+    )
+
+
+def _with_labels(network: FaceNetwork, labels: tuple[str, ...]) -> FaceNetwork:
+    """The same network with only these outputs, whose softmax is the one over all, given these."""
+    missing = [label for label in labels if label not in network.spec.labels]
+    if missing:
+        raise UsageError(f"label {missing[0]!r}: {nearest(missing[0], network.spec.labels)}")
+    head = _classifier(network)
+    rows = torch.tensor([network.spec.labels.index(label) for label in labels])
+    head.weight.data, head.bias.data = head.weight.data[rows], head.bias.data[rows]
+    head.out_features = len(labels)
+    return FaceNetwork(network.backbone, replace(network.spec, labels=labels)).eval()
+
+
+def _classifier(network: FaceNetwork) -> torch.nn.Linear:
+    head = network.backbone.get_classifier()  # type: ignore[operator]
+    if not isinstance(head, torch.nn.Linear):
+        raise UsageError(f"{network.spec.backbone}: its classifier is not one linear layer")
+    return head
+
+
+def _add_prior(network: FaceNetwork, options: ExportOptions) -> None:
+    if not options.prior:
+        return
+    if options.prior_manifest is None:
+        raise UsageError("a prior strength needs the manifest whose prior it is")
+    dataset = FaceDataset([options.prior_manifest], "train", options.labels, network.spec.size)
+    prior = np.clip(source_priors(dataset)[0], 1e-4, None)
+    _classifier(network).bias.data += torch.from_numpy(options.prior * np.log(prior)).float()
+
+
+def _prior_name(options: ExportOptions) -> str | None:
+    if not options.prior or options.prior_manifest is None:
+        return None
+    return next(options.prior_manifest.rows("train")).source
+
+
+def _faces(dataset: FaceDataset) -> ImageRgb:
+    chosen = np.linspace(0, len(dataset) - 1, min(CALIBRATION_FACES, len(dataset)))
+    return _crops(dataset, chosen.astype(int))
+
+
+def _crops(dataset: FaceDataset, indices: Sequence[int] | npt.NDArray[np.int_] | range) -> ImageRgb:
+    return np.stack([dataset[int(i)].face.numpy().transpose(1, 2, 0) for i in indices])
+
+
+def _normalised(network: FaceNetwork, crops: ImageRgb) -> npt.NDArray[np.float32]:
+    planes = crops.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    return np.asarray((planes - network.mean.numpy()) / network.std.numpy(), dtype=np.float32)
+
+
+@torch.inference_mode()
+def _compare(
+    network: FaceNetwork, crops: ImageRgb, logits: npt.NDArray[np.float32]
+) -> dict[str, float]:
+    inputs = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)))
+    expected = network(inputs).numpy()
+    return {
+        "faces": len(crops),
+        "same_label": float((expected.argmax(axis=1) == logits.argmax(axis=1)).mean()),
+        "max_logit_difference": round(float(np.abs(expected - logits).max()), 5),
+    }
