@@ -12,6 +12,7 @@ from affekt.bundle import Bundle
 from affekt.cli import app as app_module
 from affekt.cli import main
 from affekt.errors import BundleError, ConfigError, DataError, MediaError, UsageError
+from affekt.labels import PRIMARY
 
 AFFEKT = [sys.executable, "-c", "from affekt.cli import main; main()"]
 HEAVY = {
@@ -44,7 +45,7 @@ def test_help_and_version(affekt) -> None:
     for words in (["--help"], []):
         code, out, err = affekt(*words)
         assert (code, err) == (0, "")
-        for name in ("predict", "prepare", "train", "evaluate", "models", "demo"):
+        for name in ("predict", "prepare", "train", "evaluate", "export", "models", "demo"):
             assert f" {name} " in out
     assert affekt("--version") == (0, f"affekt {__version__}\n", "")
 
@@ -180,3 +181,47 @@ def test_a_wrong_recipe_is_refused(affekt, tmp_path: Path, text: str, part: str)
     assert (code, out) == (2, "")
     assert err.startswith("affekt: error: ")
     assert part in err
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A network with random weights, and a manifest of random pictures."""
+    pytest.importorskip("torch")
+    from affekt.data.faces import prepare_folders  # noqa: PLC0415
+    from affekt.models.build import build_network, save_network  # noqa: PLC0415
+
+    root = tmp_path_factory.mktemp("export")
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for label in PRIMARY:
+            folder = root / "set" / split / label
+            folder.mkdir(parents=True)
+            for i in range(2):
+                pixels = rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{i}.png")
+    made = prepare_folders(root / "set", root / "m.parquet", detect=lambda image: [])
+    network = build_network("test_efficientnet", "random", PRIMARY, 64)
+    save_network(root / "best.safetensors", network.backbone.state_dict(), network.spec)
+    return root / "best.safetensors", made.manifest
+
+
+@pytest.mark.parametrize("precision", ["fp16"])
+def test_export_gives_a_bundle_that_models_lists(
+    affekt, checkpoint: tuple[Path, Path], tmp_path: Path, monkeypatch, precision: str
+) -> None:
+    network, manifest = checkpoint
+    out = tmp_path / "mine"
+    code, printed, err = affekt(
+        "export", network, "--out", out, "--name", "mine", "--calibrate", manifest,
+        "--precision", precision, "--licence", "CC0-1.0",
+    )  # fmt: skip
+    assert (code, printed) == (0, f"{out}\n"), err
+    code, text, _ = affekt("evaluate", "--model", out, "--data", manifest, "--split", "val")
+    assert json.loads(text)["n"] == 14
+    (tmp_path / "e.json").write_text(text)
+    words = ["export", network, "--out", out, "--name", "mine", "--calibrate", manifest]
+    assert affekt(*words, "--figures", f"mine={tmp_path / 'e.json'}")[0] == 0
+    monkeypatch.setenv("AFFEKT_MODELS", str(tmp_path))
+    assert "figures  mine val, n = 14: accuracy " in affekt("models")[1]
+    code, _, err = affekt(*words, "--figures", "mine")
+    assert (code, err.count("\n")) == (2, 1)

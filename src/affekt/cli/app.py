@@ -18,7 +18,7 @@ from affekt.cli.models import models
 from affekt.cli.output import WriteError, discard_stdout, say, say_error
 from affekt.cli.predict import demo, predict
 from affekt.cli.prepare import prepare_app
-from affekt.cli.train import train
+from affekt.cli.train import export, train
 from affekt.errors import AffektError, DataError, MediaError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command()(models)
 app.add_typer(prepare_app, name="prepare")
 app.command()(train)
 app.command()(evaluate)
+app.command()(export)
 
 
 def _print_version(asked: bool) -> None:
@@ -102,7 +103,7 @@ def _report(error: Exception) -> int:
         say_error(str(error))
         return 1 if isinstance(error, MediaError | DataError | WriteError) else 2
     if isinstance(error, typer.TyperException):  # every error of the parser
-        say_error(error.format_message())
+        say_error(f"{error.format_message()} (see affekt --help)")
         return 2
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""

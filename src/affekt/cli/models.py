@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -60,23 +61,21 @@ def _paragraph(bundle: Bundle) -> str:
         f"  folder   {bundle.folder}",
         f"  licence  {info.licence}",
         f"  labels   {', '.join(info.labels)}",
-        *(f"  figure   {name}: {value}" for name, value in figures(info.metrics)),
+        *(f"  figures  {name} {figures_line(value)}" for name, value in info.metrics.items()),
     ]
     return "\n".join(lines) + "\n"
 
 
-def figures(metrics: Any, path: str = "") -> list[tuple[str, str]]:
-    """Nested figures as flat names and texts.
+def figures_line(figures: Mapping[str, Any]) -> str:
+    """The main figures of one evaluation, as ``affekt evaluate`` gives them, in a line.
 
-    >>> figures({"test": {"n": 9, "ece": {"value": 0.02, "low": 0.01, "high": 0.03}}})
-    [('test n', '9'), ('test ece', '0.02 (0.01 to 0.03)')]
+    >>> figures_line({"split": "test", "n": 9, "accuracy": 0.75, "accuracy_ci95": [0.5, 1.0]})
+    'test, n = 9: accuracy 0.750 (0.500 to 1.000)'
     """
-    if isinstance(metrics, dict) and {"value", "low", "high"} <= metrics.keys():
-        return [(path, "{value} ({low} to {high})".format(**metrics))]
-    if isinstance(metrics, dict):
-        return [
-            item
-            for name, value in metrics.items()
-            for item in figures(value, f"{path} {name}".strip())
-        ]
-    return [(path, str(metrics))]
+    parts = []
+    for name in ("accuracy", "balanced_accuracy", "ece"):
+        if figures.get(name) is not None:
+            bounds = figures.get(f"{name}_ci95")
+            interval = f" ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
+            parts.append(f"{name.replace('_', ' ')} {figures[name]:.3f}{interval}")
+    return f"{figures['split']}, n = {figures['n']}: {', '.join(parts)}"
