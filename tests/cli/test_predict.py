@@ -219,6 +219,37 @@ def test_a_full_disk_is_one_line(tiny_bundle: Bundle, photo: Path, kind: str) ->
     assert one_line(done.stderr, "/dev/full", "space")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
+def test_a_disk_that_fills_up_keeps_what_was_written(
+    tiny_bundle: Bundle, photo: Path, tmp_path: Path, kind: str
+) -> None:
+    target = tmp_path / f"r.{kind}"
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000));"
+        "from affekt.cli import main; main()"
+    )
+    words = ["predict", "--model", str(tiny_bundle.folder), "--output", str(target)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words, *[str(photo)] * 60],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert one_line(done.stderr, str(target)), done.stderr
+    assert list(tmp_path.iterdir()) == [target]
+    text = target.read_text()
+    assert 3000 < len(text.encode()) <= 5000
+    if kind == "json":
+        assert len(json.loads(text)) > 3
+    elif kind == "jsonl":
+        assert all(json.loads(line)["people"] for line in text.splitlines())
+    else:
+        assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
+
+
 @pytest.mark.parametrize(("kind", "to_file"), [("json", 0), ("json", 1), ("jsonl", 0), ("csv", 1)])
 def test_ctrl_c_leaves_what_was_written_valid(
     tiny_bundle: Bundle, photo: Path, tmp_path: Path, kind: str, to_file: int
