@@ -19,9 +19,10 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Accuracy needs data: make bench DATA="FER+=out/ferplus@test affect7=out/affect7@val"
 bench: .venv/.dev
 	$(BIN)/python benchmarks/speed.py
-	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/accuracy.py $(DATA:%=--data %)
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Affekt needs Python 3.11 or later: make PYTHON=/path/to/python"; exit 1; }

@@ -1,0 +1,1 @@
+"""Other people's packages, each in an environment of its own, driven through one small protocol."""

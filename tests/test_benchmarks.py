@@ -1,0 +1,53 @@
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def script(name: str) -> ModuleType:
+    spec = spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    """A grouped convolution with stride 2, its weights cast from fp16, then one linear layer."""
+    weights = {
+        "w16": np.ones((8, 2, 3, 3), np.float16),
+        "head": np.ones((5, 8 * 4 * 4), np.float32),
+    }
+    nodes = [
+        helper.make_node("Cast", ["w16"], ["w"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["x", "w"], ["maps"], strides=[2, 2], pads=[1, 1, 1, 1], group=2),
+        helper.make_node("Flatten", ["maps"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "head"], ["y"], transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 5])],
+        [numpy_helper.from_array(values, name) for name, values in weights.items()],
+    )
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), path)
+    return path
+
+
+def test_flops_are_those_counted_by_hand(model_file):
+    convolution = (8 * 4 * 4) * (2 * 3 * 3)
+    linear = 5 * 128
+    assert script("flops").count_flops(model_file) == 2 * (convolution + linear)
+
+
+def test_a_table_is_markdown():
+    table = script("output").table(["a", "b"], [["1", "2"], ["3", "4"]])
+    assert table.splitlines() == ["| a | b |", "|---|---|", "| 1 | 2 |", "| 3 | 4 |"]
