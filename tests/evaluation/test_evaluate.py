@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from affekt.data.manifest import FaceRow, Manifest, write_manifest
+from affekt.data.manifest import SPLITS, FaceRow, Manifest, write_manifest
 from affekt.errors import BundleError, DataError, OutputError, UsageError
 from affekt.evaluation.evaluate import BATCH, evaluate, write_predictions
 from affekt.geometry import face_crop_matrix
@@ -154,13 +154,19 @@ def test_predictions_that_cannot_be_written_are_an_error(evaluation, tmp_path):
         write_predictions(tmp_path / "missing" / "p.parquet", evaluation.predictions)
 
 
+def test_all_splits_can_be_scored_together(tiny_bundle, tmp_path):
+    manifest = manifest_of(tmp_path, [face(i, "fear", split=s) for i, s in enumerate(SPLITS)])
+    whole = evaluate(tiny_bundle, manifest, "all", n_resamples=5)
+    assert (whole.n, whole.to_dict()["split"]) == (3, "all")
+
+
 def test_bad_calls_are_named(tiny_bundle, tmp_path):
     manifest = manifest_of(tmp_path, [face(0, "contempt")])
     with pytest.raises(UsageError, match="did you mean 'majority'"):
         evaluate(tiny_bundle, manifest, protocol="majorty")
     with pytest.raises(DataError, match=r"the model has no contempt \(1\)"):
         evaluate(tiny_bundle, manifest)
-    with pytest.raises(DataError, match="The split is empty"):
+    with pytest.raises(DataError, match="test has 1; split 'all' scores them all"):
         evaluate(tiny_bundle, manifest, "val")
     with pytest.raises(DataError, match="unknown split"):
         evaluate(tiny_bundle, manifest, "tset")

@@ -23,7 +23,7 @@ def evaluate(
     *,
     data: Annotated[Path, typer.Option(help="A manifest's file or folder.")],
     model: Annotated[str, typer.Option(help="A model's name or folder.")] = "face",
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: Annotated[str, typer.Option(help="train, val, test or all.")] = "test",
     protocol: Annotated[
         str,
         typer.Option(help="plurality, or majority: only faces with a majority by the set's rule."),

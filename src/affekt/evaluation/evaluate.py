@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from affekt.bundle import Bundle
-from affekt.data.manifest import FaceRow, Manifest, read_face_picture
+from affekt.data.manifest import SPLITS, FaceRow, Manifest, read_face_picture
 from affekt.errors import DataError, MissingExtraError, OutputError, UsageError, nearest
 from affekt.evaluation import metrics
 from affekt.evaluation.bootstrap import N_RESAMPLES, percentile_interval, resample
@@ -37,6 +37,9 @@ PROTOCOLS = {
         "rule; faces without one are skipped"
     ),
 }
+ALL = "all"
+"""In place of a split: every face."""
+
 BATCH = 64
 """Faces read before the model runs: what bounds the memory."""
 
@@ -57,7 +60,7 @@ def evaluate(
     Args:
         bundle: of kind ``face``.
         manifest: as ``affekt prepare`` writes it.
-        split: ``train``, ``val`` or ``test``.
+        split: ``train``, ``val``, ``test``, or ``all`` for every face of the manifest.
         protocol: ``plurality`` or ``majority``, see `PROTOCOLS`.
         threads: for the model; all cores by default.
         n_resamples: of the bootstrap.
@@ -98,8 +101,9 @@ def predict_faces(
         DataError: an unknown split, a picture that is missing, or no face that can be scored.
     """
     skipped: Counter[str] = Counter()
-    scored = _scored(manifest.rows(split, include_excluded=True), model.labels, protocol, skipped)
-    total = manifest.count(split)
+    part = None if split == ALL else split
+    scored = _scored(manifest.rows(part, include_excluded=True), model.labels, protocol, skipped)
+    total = manifest.count(part)
     ids, sources, truth, parts = list[str](), list[str](), list[int](), list[FloatArray]()
     while batch := list(islice(scored, BATCH)):
         crops = np.stack([_crop(manifest, row, model.size) for row in batch])
@@ -112,7 +116,7 @@ def predict_faces(
     if progress:  # faces that were skipped are done as well
         progress(total, total)
     if not ids:
-        reasons = skipped_line(skipped) if skipped else "The split is empty."
+        reasons = skipped_line(skipped) if skipped else _counts(manifest)
         raise DataError(f"{manifest.path}: no face of split {split!r} can be scored. {reasons}")
     return Predictions(
         split=split,
@@ -123,6 +127,11 @@ def predict_faces(
         probabilities=np.concatenate(parts),
         skipped=dict(skipped),
     )
+
+
+def _counts(manifest: Manifest) -> str:
+    counts = ", ".join(f"{name} has {manifest.count(name)}" for name in SPLITS)
+    return f"Of its faces {counts}; split {ALL!r} scores them all."
 
 
 def score(

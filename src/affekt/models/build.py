@@ -98,7 +98,9 @@ def load_network(path: Path) -> FaceNetwork:
             weights = {name: stream.get_tensor(name).float() for name in stream.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise BundleError(f"{path}: not a network saved by affekt train ({error})") from None
-    spec = NetworkSpec(**{**described, "labels": tuple(described["labels"])})
+    for name in ("labels", "mean", "std"):
+        described[name] = tuple(described[name])
+    spec = NetworkSpec(**described)
     body, _ = build_backbone(spec.backbone, "random", len(spec.labels))
     load_matching(body, weights, str(path))
     return FaceNetwork(body, spec).eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -112,6 +112,37 @@ class RunConfig:
     threads: int = 0
 
 
+_SHARES = ("flip", "grey", "blur", "downscale", "jpeg", "occlude", "background", "surround", "mask")
+_SPREADS = ("scale", "shift", "brightness", "contrast", "colour")
+_RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
+    "1 or more": (lambda v: v >= 1, ("optim.epochs", "optim.batch", "run.devices")),
+    "32 or more": (lambda v: v >= 32, ("model.size", "optim.early_size")),
+    "more than 0": (lambda v: v > 0, ("optim.lr", "optim.clip")),
+    "0 or more": (
+        lambda v: v >= 0,
+        (
+            *("data.workers", "run.seed", "run.threads", "loss.logit_adjustment"),
+            *("optim.weight_decay", "optim.warmup_epochs", "optim.early_epochs", "optim.patience"),
+            *("augment.degrees", "augment.blur_sigma"),
+        ),
+    ),
+    "from 0 to below 1": (
+        lambda v: 0 <= v < 1,
+        (
+            *("model.drop_rate", "model.drop_path", "optim.ema"),
+            *(f"augment.{name}" for name in _SPREADS),
+        ),
+    ),
+    "a share from 0 to 1": (
+        lambda v: 0 <= v <= 1,
+        ("loss.label_smoothing", *(f"augment.{name}" for name in _SHARES)),
+    ),
+    "from 0.1 to 1": (lambda v: 0.1 <= v <= 1, ("augment.occlude_max",)),
+    "from 1 to 56": (lambda v: 1 <= v <= 56, ("augment.downscale_min",)),
+}
+"""What each number may be, NaN never: how to say it, its test, and the keys it holds for."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """A whole recipe."""
@@ -129,16 +160,10 @@ class TrainConfig:
         unknown = [name for name in self.data.labels if name not in PRIMARY_AND_CONTEMPT]
         _require(not unknown, "data.labels", f"only {', '.join(PRIMARY_AND_CONTEMPT)}")
         _require(len(set(self.data.labels)) > 1, "data.labels", "at least two labels")
-        _require(self.data.workers >= 0, "data.workers", "0 or more")
-        _require(self.run.devices >= 1, "run.devices", "1 or more")
-        for name in ("epochs", "batch"):
-            _require(getattr(self.optim, name) >= 1, f"optim.{name}", "1 or more")
-        _require(self.optim.lr > 0, "optim.lr", "more than 0")
-        _require(0 <= self.optim.ema < 1, "optim.ema", "from 0 to below 1")
-        _require(min(self.model.size, self.optim.early_size) >= 32, "model.size", "32 or more")
-        for name in ("flip", "grey", "blur", "downscale", "jpeg", "occlude", "background", "mask"):
-            share = getattr(self.augment, name)
-            _require(0 <= share <= 1, f"augment.{name}", "a share from 0 to 1")
+        for accepted, (holds, keys) in _RANGES.items():
+            for key in keys:
+                table, name = key.split(".")
+                _require(holds(getattr(getattr(self, table), name)), key, accepted)
 
     def size_at(self, epoch: int) -> int:
         """Side of the training crops in that epoch, in pixels."""
@@ -178,7 +203,8 @@ def _apply(content: dict[str, Any], override: str) -> None:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
-    content.setdefault(table, {})[name] = parsed
+    if isinstance(content.setdefault(table, {}), dict):  # else refused with the rest
+        content[table][name] = parsed
 
 
 def _build(kind: Any, content: Any, where: str) -> Any:

@@ -6,9 +6,10 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,9 @@ from affekt.errors import ConfigError
 from affekt.models.build import FaceNetwork, build_network, save_network
 from affekt.training.config import TrainConfig
 from affekt.training.losses import adjusted_cross_entropy, log_priors
+from affekt.training.processes import Progress, run_processes
 from affekt.training.scores import score_sources
 from affekt.view.plots import plot_training
-
-Progress = Callable[[int, int, int], None]
-"""Called with epoch, step and steps per epoch."""
 
 CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
 METRICS, CURVES = "metrics.jsonl", "curves.png"
@@ -60,16 +59,11 @@ def train(config: TrainConfig, progress: Progress | None = None) -> Path:
         ConfigError: the folder holds a run of another recipe.
         DataError: a manifest that cannot be used.
     """
+    return run_processes(_train, config, progress)
+
+
+def _train(fabric: Fabric, config: TrainConfig, progress: Progress | None) -> Path:
     out = Path(config.run.out)
-    if config.run.threads:
-        torch.set_num_threads(config.run.threads)
-    fabric = Fabric(
-        accelerator=config.run.accelerator,
-        devices=config.run.devices,
-        precision=config.run.precision,  # type: ignore[arg-type]
-    )
-    if fabric.world_size > 1 or config.run.devices > 1:
-        fabric.launch()
     fabric.seed_everything(config.run.seed, verbose=False)
     train_set, val_set = _datasets(config)
     run = _start(config, fabric)
@@ -139,7 +133,8 @@ def _train_epoch(
     progress: Progress | None,
 ) -> float:
     order = _epoch_order(len(dataset), config.run.seed, run.epoch)
-    share = order[fabric.global_rank :: fabric.world_size]
+    even = len(order) - len(order) % fabric.world_size  # or one process would wait for the others
+    share = order[:even][fabric.global_rank :: fabric.world_size]
     loader = _loader(config, dataset, share, config.optim.batch // fabric.world_size)
     run.network.train()
     steps, total = len(loader), torch.zeros((), device=fabric.device)
@@ -166,6 +161,7 @@ def _validate(
     config: TrainConfig, fabric: Fabric, network: nn.Module, dataset: FaceDataset
 ) -> dict[str, dict[str, float]]:
     network.eval()
+    network.load_state_dict(fabric.broadcast(network.state_dict()))  # statistics differ by process
     share = list(range(fabric.global_rank, len(dataset), fabric.world_size))
     logits = torch.full((len(dataset), len(dataset.labels)), 0.0, device=fabric.device)
     for batch in map(Sample._make, _loader(config, dataset, share, 2 * config.optim.batch)):
@@ -284,7 +280,11 @@ def _resume(config: TrainConfig, fabric: Fabric, run: _Run, out: Path) -> None:
     path = out / CHECKPOINT
     if not path.exists():
         return
-    state = torch.load(path, map_location=fabric.device, weights_only=True)
+    try:
+        state = torch.load(path, map_location=fabric.device, weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{path}: not a checkpoint of affekt train ({reason})") from None
     if state["config"] != _identity(config):
         raise ConfigError(
             f"{out}: holds a run of another recipe; give run.out another folder or remove it"

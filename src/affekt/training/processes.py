@@ -1,0 +1,90 @@
+"""The training's processes: one, or several whose progress and errors come back to the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Thread
+
+import torch
+from lightning_fabric import Fabric
+from torch.multiprocessing import ProcessRaisedException
+
+from affekt.errors import AffektError, ConfigError
+from affekt.training.config import RunConfig, TrainConfig
+
+Progress = Callable[[int, int, int], None]
+"""Called with epoch, step and steps per epoch."""
+
+Work = Callable[[Fabric, TrainConfig, Progress | None], Path]
+
+
+def run_processes(work: Work, config: TrainConfig, progress: Progress | None) -> Path:
+    """Does the work on every device of the recipe and gives what the first process gave.
+
+    One device is served by this process. For several, processes are spawned, so ``work`` must be
+    a function of a module, and a script that calls this needs the usual ``__main__`` guard.
+
+    Raises:
+        AffektError: what the work raised in any process.
+    """
+    fabric = _fabric(config.run)
+    if config.run.devices == 1:
+        return _work(fabric, work, config, progress)
+    received, sent = Pipe(duplex=False)
+    errors: list[AffektError] = []
+    relay = Thread(target=_relay, args=(received, progress, errors), daemon=True)
+    relay.start()
+    try:
+        result: Path = fabric.launch(partial(_spawned, work=work, config=config, sent=sent))
+    except ProcessRaisedException as error:
+        sent.close()
+        relay.join()
+        raise (errors[0] if errors else error) from None
+    sent.close()
+    relay.join()
+    return result
+
+
+def _fabric(run: RunConfig) -> Fabric:
+    try:
+        return Fabric(
+            accelerator=run.accelerator,
+            devices=run.devices,
+            strategy="auto" if run.devices == 1 else "ddp_spawn",
+            precision=run.precision,  # type: ignore[arg-type]
+        )
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"run: cannot be set up on this machine: {reason}") from None
+
+
+def _work(fabric: Fabric, work: Work, config: TrainConfig, progress: Progress | None) -> Path:
+    if config.run.threads:
+        torch.set_num_threads(config.run.threads)
+    return work(fabric, config, progress)
+
+
+def _spawned(fabric: Fabric, work: Work, config: TrainConfig, sent: Connection) -> Path:
+    try:
+        return _work(fabric, work, config, lambda *step: sent.send(step))
+    except AffektError as error:
+        sent.send(error)
+        raise
+
+
+def _relay(received: Connection, progress: Progress | None, errors: list[AffektError]) -> None:
+    """Hands on what the processes send until the last of them has ended."""
+    with received:
+        while True:
+            try:
+                message = received.recv()
+            except EOFError:
+                return
+            if isinstance(message, AffektError):
+                errors.append(message)
+            elif progress is not None:
+                progress(*message)
