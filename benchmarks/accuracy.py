@@ -27,7 +27,7 @@ import numpy.typing as npt
 from affekt.bundle import Bundle, find_bundle
 from affekt.data.manifest import FaceRow, Manifest, read_face_picture
 from affekt.errors import AffektError, DataError, UsageError
-from affekt.evaluation.evaluate import PROTOCOLS, predict_faces, score
+from affekt.evaluation.evaluate import ALL, PROTOCOLS, predict_faces, score
 from affekt.evaluation.report import Estimate, Evaluation, Predictions
 from affekt.geometry import face_crop_matrix
 from affekt.inference.runtime import FaceModel
@@ -159,7 +159,8 @@ def _columns(theirs: list[str], ours: tuple[str, ...]) -> list[int]:
 def _rows(manifest: Manifest, split: str, mine: Predictions) -> Iterator[FaceRow]:
     """The faces that were scored, in the same order."""
     scored = set(zip(mine.sources, mine.ids, strict=True))
-    return (row for row in manifest.rows(split) if (row.source, row.id) in scored)
+    rows = manifest.rows(None if split == ALL else split)
+    return (row for row in rows if (row.source, row.id) in scored)
 
 
 def _arrays(manifest: Manifest, rows: list[FaceRow], size: int) -> dict[str, Any]:

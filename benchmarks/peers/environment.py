@@ -62,13 +62,9 @@ PEERS = {
 
 
 def core_environment() -> Path:
-    """The Python of an environment with this checkout installed as users get it, without extras."""
-    folder = BUILD / "benchmarks" / "core"
-    python = python_of(folder)
-    if not python.exists():
-        make_environment(folder)
+    """The Python of a fresh environment with this checkout, as users install it without extras."""
+    python = make_environment(BUILD / "benchmarks" / "core")
     pip(python, str(ROOT))
-    pip(python, "--force-reinstall", "--no-deps", str(ROOT))
     return python
 
 
