@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from affekt.bundle import Bundle, BundleInfo, StreamSpec, write_bundle
-from affekt.labels import PRIMARY
+from affekt.data.manifest import FaceRow, Manifest, write_manifest
+from affekt.labels import PRIMARY, PRIMARY_AND_CONTEMPT
 
 TINY_SIZE = 32
 
@@ -61,3 +65,57 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("AFFEKT_TEST_DATA names no folder")
     return Path(folder)
+
+
+WriteFaces = Callable[..., Manifest]
+
+
+def draw_face(generator: np.random.Generator, number: int, *, masked: bool = False) -> bytes:
+    """A 40 x 40 PNG whose colour and stripes tell which label it has, or an ellipse on black."""
+    rows, columns = np.mgrid[:40, :40]
+    stripes = np.sin((rows if number % 2 else columns) * (0.3 + 0.25 * number)) * 60
+    colour = 128 + 90 * np.cos(number + np.array([0.0, 2.1, 4.2]))
+    pixels = stripes[..., None] + colour + generator.normal(0, 12, (40, 40, 3))
+    if masked:
+        pixels[((rows - 19.5) / 19) ** 2 + ((columns - 19.5) / 15) ** 2 > 1] = 0
+    packed = io.BytesIO()
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(packed, "PNG")
+    return packed.getvalue()
+
+
+@pytest.fixture(scope="session")
+def write_faces() -> WriteFaces:
+    """Writes a small manifest of drawn faces: ``write_faces(folder, source, labels, counts)``.
+
+    ``counts`` gives the faces of each label by split; ``masked`` draws them on black.
+    """
+
+    def write(
+        folder: Path,
+        source: str = "drawn",
+        labels: tuple[str, ...] = PRIMARY,
+        counts: Mapping[str, int] | None = None,
+        *,
+        masked: bool = False,
+    ) -> Manifest:
+        generator = np.random.default_rng(len(source))
+        rows = [
+            FaceRow(
+                id=f"{split}-{label}-{i}",
+                source=source,
+                split=split,
+                width=40,
+                height=40,
+                box_xyxy=(2.0, 2.0, 38.0, 38.0),
+                soft={label: 1.0},
+                label=label,
+                content=draw_face(generator, PRIMARY_AND_CONTEMPT.index(label), masked=masked),
+            )
+            for split, count in (counts or {"train": 4, "val": 2}).items()
+            for label in labels
+            for i in range(count)
+        ]
+        write_manifest(folder, rows, labels=PRIMARY_AND_CONTEMPT, root=".", note={})
+        return Manifest.open(folder)
+
+    return write

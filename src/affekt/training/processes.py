@@ -11,7 +11,7 @@ from threading import Thread
 
 import torch
 from lightning_fabric import Fabric
-from torch.multiprocessing import ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from affekt.errors import AffektError, ConfigError
 from affekt.training.config import RunConfig, TrainConfig

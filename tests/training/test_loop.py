@@ -1,0 +1,262 @@
+"""The loop: it learns, it can be killed at any moment, and it repeats itself exactly."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from affekt.data.dataset import FaceDataset
+from affekt.data.manifest import Manifest
+from affekt.errors import ConfigError, DataError
+from affekt.models.build import load_network
+from affekt.training.config import TrainConfig
+from affekt.training.loop import learning_rate, train
+
+Recipe = Callable[..., TrainConfig]
+PLAIN = {"flip": 0.0, "degrees": 0.0, "scale": 0.0, "shift": 0.0, "brightness": 0.0,
+         "contrast": 0.0, "colour": 0.0, "grey": 0.0, "blur": 0.0, "downscale": 0.0,
+         "jpeg": 0.0, "occlude": 0.0, "background": 0.0, "mask": 0.0}  # fmt: skip
+
+KILLED = """
+import json, os, pathlib, signal, sys
+from affekt.training.config import parse_config
+from affekt.training.loop import train
+
+def report(epoch, step, steps):
+    if (epoch, step) == (1, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(parse_config(json.loads(pathlib.Path(sys.argv[1]).read_text())), report)
+"""
+
+
+def records(out: str | Path) -> list[dict[str, Any]]:
+    lines = (Path(out) / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def assert_same_run(left: str, right: str) -> None:
+    """The same figures, the same best network, bit for bit, and the same state to go on from."""
+    assert records(left) == records(right)
+    first, second = (load_file(Path(out) / "best.safetensors") for out in (left, right))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    states = [torch.load(Path(out) / "last.ckpt", weights_only=True) for out in (left, right)]
+    assert states[0].pop("config") == states[1].pop("config")
+    torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
+
+
+def test_one_batch_can_be_overfitted(recipe: Recipe) -> None:
+    config = recipe(
+        optim={"epochs": 15, "batch": 24, "lr": 1e-2},
+        loss={"label_smoothing": 0.0},
+        model={"drop_rate": 0.0, "drop_path": 0.0},
+        augment=PLAIN,
+    )
+    best = train(config)
+    losses = [record["train_loss"] for record in records(config.run.out)]
+    assert losses[0] > 0.5
+    assert losses[-1] < 0.05
+    network = load_network(best)
+    dataset = FaceDataset(
+        [Manifest.open(path) for path in config.data.manifests], "train", config.data.labels, 32
+    )
+    with torch.inference_mode():
+        found = network(torch.stack([sample.face for sample in dataset])).argmax(dim=1)
+    assert found.tolist() == dataset.hard.tolist()
+
+
+def test_an_epoch_leaves_metrics_a_picture_and_a_network_with_its_history(recipe: Recipe) -> None:
+    config = recipe(optim={"epochs": 2})
+    seen: list[tuple[int, int, int]] = []
+    best = train(config, lambda *step: seen.append(step))
+    assert seen == [(epoch, step, 3) for epoch in (0, 1) for step in (1, 2, 3)]
+    out = Path(config.run.out)
+    assert [record["epoch"] for record in records(out)] == [0, 1]
+    for record in records(out):
+        assert record["val"]["drawn"]["n"] == 9
+        assert record["score"] == record["val"]["drawn"]["balanced_accuracy"]
+        assert math.isfinite(record["train_loss"])
+    with Image.open(out / "curves.png") as picture:
+        assert picture.format == "PNG"
+    spec = load_network(best).spec
+    assert spec.labels == config.data.labels
+    assert spec.weights == "random"
+    assert spec.history["config"]["optim"]["lr"] == 3e-3
+    chosen = records(out)[spec.history["epoch"]]
+    assert spec.history["val"] == chosen["val"]
+    assert chosen["score"] == max(record["score"] for record in records(out))
+
+
+def test_the_recorded_figures_are_those_of_the_saved_network(recipe: Recipe) -> None:
+    config = recipe()
+    best = train(config)
+    network = load_network(best)
+    manifests = [Manifest.open(path) for path in config.data.manifests]
+    dataset = FaceDataset(manifests, "val", config.data.labels, 32)
+    with torch.inference_mode():
+        logits = network(torch.stack([sample.face for sample in dataset]))
+    expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(dataset.targets))
+    assert network.spec.history["val"]["drawn"]["loss"] == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(recipe: Recipe, tmp_path: Path) -> None:
+    whole = recipe(run={"out": str(tmp_path / "whole")})
+    train(whole)
+    halved = recipe(run={"out": str(tmp_path / "halved")}, data={"workers": 1})
+
+    def stop_in_the_second_epoch(epoch: int, step: int, steps: int) -> None:
+        if (epoch, step) == (1, 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(halved, stop_in_the_second_epoch)
+    assert [record["epoch"] for record in records(halved.run.out)] == [0]
+    train(halved)
+    assert_same_run(whole.run.out, halved.run.out)
+
+
+def test_another_seed_gives_another_run(recipe: Recipe, tmp_path: Path) -> None:
+    outs = [str(tmp_path / name) for name in ("a", "b")]
+    for seed, out in enumerate(outs):
+        train(recipe(run={"out": out, "seed": seed}, optim={"epochs": 1}))
+    assert records(outs[0]) != records(outs[1])
+
+
+def test_a_killed_run_leaves_what_can_be_read_and_goes_on(recipe: Recipe, tmp_path: Path) -> None:
+    killed = recipe(run={"out": str(tmp_path / "killed")})
+    (tmp_path / "config.json").write_text(json.dumps(asdict(killed)))
+    call = [sys.executable, "-c", KILLED, str(tmp_path / "config.json")]
+    process = subprocess.run(call, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    assert process.returncode == -signal.SIGKILL
+    load_network(Path(killed.run.out) / "best.safetensors")
+    assert [record["epoch"] for record in records(killed.run.out)] == [0]
+    whole = recipe(run={"out": str(tmp_path / "whole")})
+    train(whole)
+    train(killed)
+    assert_same_run(whole.run.out, killed.run.out)
+
+
+def test_lines_of_an_epoch_that_was_not_completed_are_replaced(recipe: Recipe) -> None:
+    """A kill between the metrics and the checkpoint leaves a line that the next run writes."""
+    config = recipe(optim={"epochs": 2})
+    out = Path(config.run.out)
+    checkpoints: dict[int, bytes] = {}
+
+    def keep(epoch: int, step: int, steps: int) -> None:
+        if epoch == 1 and step == 1:
+            checkpoints[0] = (out / "last.ckpt").read_bytes()
+
+    train(config, keep)
+    expected = records(out)
+    (out / "last.ckpt").write_bytes(checkpoints[0])
+    train(config)
+    assert records(out) == expected
+
+
+def test_a_finished_run_is_left_as_it_is(recipe: Recipe) -> None:
+    config = recipe(optim={"epochs": 1})
+    best = train(config)
+    before = best.stat().st_mtime_ns
+    assert train(config) == best
+    assert best.stat().st_mtime_ns == before
+
+
+def test_a_run_of_another_recipe_is_not_continued(recipe: Recipe) -> None:
+    train(recipe(optim={"epochs": 1}))
+    with pytest.raises(ConfigError, match="holds a run of another recipe"):
+        train(recipe(optim={"epochs": 1, "lr": 1e-2}))
+
+
+def test_a_checkpoint_that_is_garbage_is_named(recipe: Recipe) -> None:
+    config = recipe(optim={"epochs": 1})
+    out = Path(config.run.out)
+    out.mkdir()
+    (out / "last.ckpt").write_bytes(b"garbage")
+    with pytest.raises(ConfigError, match=r"last\.ckpt: not a checkpoint of affekt train"):
+        train(config)
+
+
+def test_a_run_without_progress_stops_after_its_patience(recipe: Recipe) -> None:
+    """A learning rate of next to nothing never beats the first epoch."""
+    config = recipe(optim={"epochs": 9, "lr": 1e-12, "patience": 2, "ema": 0.0}, augment=PLAIN)
+    train(config)
+    scores = [record["score"] for record in records(config.run.out)]
+    best = int(np.argmax(scores))
+    assert len(scores) == best + 3 < 9
+
+
+def test_a_manifest_that_is_missing_is_named(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no manifest at"):
+        train(recipe(data={"manifests": [str(tmp_path / "absent")]}))
+
+
+def test_a_set_without_validation_faces_is_refused(
+    recipe: Recipe, tmp_path: Path, write_faces: Callable[..., Manifest]
+) -> None:
+    write_faces(tmp_path / "set", "drawn", ("anger", "neutral"), {"train": 2})
+    with pytest.raises(DataError, match="no faces with a label in split 'val'"):
+        train(recipe(data={"manifests": [str(tmp_path / "set")]}))
+
+
+def test_a_device_that_is_not_there_is_one_line(recipe: Recipe) -> None:
+    with pytest.raises(ConfigError, match=r"^run: cannot be set up on this machine: [^\n]*$"):
+        train(recipe(run={"accelerator": "abacus"}))
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero(recipe: Recipe) -> None:
+    config = recipe(optim={"epochs": 10, "lr": 0.1, "warmup_epochs": 2.0})
+    assert learning_rate(config, 0.0) == pytest.approx(0.1 * 1e-3 / 2)
+    assert learning_rate(config, 1.0) == pytest.approx(0.05, rel=2e-3)
+    assert learning_rate(config, 2.0) == pytest.approx(0.1)
+    assert learning_rate(config, 6.0) == pytest.approx(0.05)
+    assert learning_rate(config, 10.0) == pytest.approx(0.0)
+    falling = [learning_rate(config, epoch) for epoch in np.linspace(2, 10, 20)]
+    assert falling == sorted(falling, reverse=True)
+
+
+def test_without_a_warm_up_the_first_step_has_the_full_rate(recipe: Recipe) -> None:
+    assert learning_rate(recipe(optim={"warmup_epochs": 0.0, "lr": 0.1}), 0.0) == 0.1
+
+
+def test_two_processes_validate_each_face_once_with_the_network_that_is_saved(
+    recipe: Recipe, tmp_path: Path, write_faces: Callable[..., Manifest]
+) -> None:
+    """Odd numbers of faces must leave no process waiting for the other."""
+    write_faces(tmp_path / "odd", "odd", ("anger", "neutral", "fear"), {"train": 11, "val": 3})
+    labels = ["anger", "neutral", "fear"]
+    config = recipe(
+        run={"devices": 2},
+        optim={"epochs": 2, "batch": 16},
+        data={"manifests": [str(tmp_path / "odd")], "labels": labels},
+    )
+    seen: list[tuple[int, int, int]] = []
+    network = load_network(train(config, lambda *step: seen.append(step)))
+    assert seen == [(epoch, step, 2) for epoch in (0, 1) for step in (1, 2)]
+    manifests = [Manifest.open(path) for path in config.data.manifests]
+    dataset = FaceDataset(manifests, "val", config.data.labels, 32)
+    with torch.inference_mode():
+        logits = network(torch.stack([sample.face for sample in dataset]))
+    expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(dataset.targets))
+    recorded = network.spec.history["val"]["odd"]
+    assert recorded["n"] == 9
+    assert recorded["loss"] == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_an_error_in_a_process_is_the_error_of_the_run(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no manifest at"):
+        train(recipe(run={"devices": 2}, data={"manifests": [str(tmp_path / "absent")]}))
