@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -61,7 +62,15 @@ def build_backbone(
     options: dict[str, Any] = {"drop_rate": drop_rate}
     if drop_path:
         options["drop_path_rate"] = drop_path
-    network = timm.create_model(name, pretrained=from_timm, num_classes=classes, **options)
+    try:
+        network = timm.create_model(name, pretrained=from_timm, num_classes=classes, **options)
+    except (OSError, RuntimeError) as error:
+        if not from_timm:
+            raise
+        raise ConfigError(
+            f"{name}: timm's weights cannot be fetched ({str(error).splitlines()[0]}); set "
+            "model.weights to random or the path of a safetensors file"
+        ) from None
     calm_classifier(network)
     if packaged:
         return network, load_packaged_weights(network)
@@ -139,4 +148,5 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _nearest_backbone(name: str) -> str:
-    return nearest(name, timm.list_models(f"*{name[:6]}*")[:12] or ["efficientnet_lite0"])
+    close = difflib.get_close_matches(name, timm.list_models(), n=5)
+    return nearest(name, close) if close else "timm.list_models() names them all"
