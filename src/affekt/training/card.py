@@ -51,8 +51,7 @@ def _training(info: BundleInfo) -> str:
     lines = [
         "## How it was made",
         f"- first weights: {training.get('start')}",
-        f"- best epoch: {training.get('epoch')} (counted from 0), chosen by mean balanced accuracy "
-        "over the validation splits",
+        f"- epoch: {training.get('epoch')} (counted from 0), weights averaged over the steps",
         f"- export: {export.get('precision')}, prior strength {export.get('prior')}"
         + (f" of {export['prior_manifest']}" if export.get("prior_manifest") else ""),
         f"- temperature fitted on validation faces: {_counts(export.get('calibrated_on', {}))}",
