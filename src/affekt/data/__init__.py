@@ -1,1 +1,1 @@
-
+"""Data sets on their way to a training: manifests, face crops, augmentation. Needs ``data``."""
