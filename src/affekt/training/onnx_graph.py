@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -35,17 +34,15 @@ def trace(network: nn.Module, size: int) -> bytes:
         network: in evaluation mode; takes float (n, 3, size, size).
         size: side of the input in pixels.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            network,
-            (torch.zeros(2, 3, size, size),),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("n")},),
-            dynamo=True,
-            verbose=False,
-        )
+    program = torch.onnx.export(
+        network,
+        (torch.zeros(2, 3, size, size),),
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        dynamo=True,
+        verbose=False,
+    )
     return bytes(cast(Any, program).model_proto.SerializeToString())
 
 
@@ -82,8 +79,7 @@ def quantize(model: bytes, calibration: npt.NDArray[np.float32], batch: int = 64
         calibration: normalised inputs, shape (n, 3, size, size), a few hundred real faces.
         batch: inputs that are calibrated at once.
     """
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
         plain, prepared, small = (Path(folder) / name for name in ("a.onnx", "b.onnx", "c.onnx"))
         plain.write_bytes(model)
         quant_pre_process(str(plain), str(prepared))
