@@ -7,6 +7,7 @@ Results go to standard output or the file named, everything else to standard err
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: those of the command line by default.
     """
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF blocks: the picture is read
     words = list(sys.argv[1:] if arguments is None else arguments)
     words = words or ["--help"]
     debug = "--debug" in _before_separator(words)
