@@ -200,6 +200,14 @@ def test_a_run_without_progress_stops_after_its_patience(recipe: Recipe) -> None
     assert len(scores) == best + 3 < 9
 
 
+def test_a_last_batch_of_one_face_is_left_out(recipe: Recipe) -> None:
+    """At 32 pixels a single face leaves batch normalisation one value per channel."""
+    config = recipe(optim={"epochs": 1, "batch": 23}, model={"backbone": "test_resnet"})
+    seen: list[tuple[int, int, int]] = []
+    train(config, lambda *step: seen.append(step))
+    assert seen == [(0, 1, 1)]
+
+
 def test_a_manifest_that_is_missing_is_named(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no manifest at"):
         train(recipe(data={"manifests": [str(tmp_path / "absent")]}))

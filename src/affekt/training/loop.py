@@ -133,9 +133,9 @@ def _train_epoch(
     progress: Progress | None,
 ) -> float:
     order = _epoch_order(len(dataset), config.run.seed, run.epoch)
-    even = len(order) - len(order) % fabric.world_size  # or one process would wait for the others
-    share = order[:even][fabric.global_rank :: fabric.world_size]
-    loader = _loader(config, dataset, share, config.optim.batch // fabric.world_size)
+    batch_size = max(1, config.optim.batch // fabric.world_size)
+    share = _share(order, fabric.global_rank, fabric.world_size, batch_size)
+    loader = _loader(config, dataset, share, batch_size)
     run.network.train()
     steps, total = len(loader), torch.zeros((), device=fabric.device)
     for step, batch in enumerate(map(Sample._make, loader)):
@@ -176,7 +176,7 @@ def _loader(
 ) -> DataLoader[Sample]:
     return DataLoader(
         dataset,
-        batch_size=max(1, batch),
+        batch_size=batch,
         sampler=_Order(order),
         num_workers=config.data.workers,
         pin_memory=torch.cuda.is_available(),
@@ -198,6 +198,21 @@ class _Order(Sampler[int]):
 
 def _epoch_order(count: int, seed: int, epoch: int) -> list[int]:
     return [int(i) for i in np.random.default_rng((seed, epoch, 1)).permutation(count)]
+
+
+def _share(order: list[int], rank: int, processes: int, batch: int) -> list[int]:
+    """One process's part of an epoch: as long as every other's, or one would wait for ever.
+
+    A last batch of a single face is left out: it has no spread to normalise by.
+
+    >>> _share([5, 3, 8, 1, 7], 1, 2, 4)
+    [3, 1]
+    >>> _share([5, 3, 8, 1, 7], 0, 1, 4)
+    [5, 3, 8, 1]
+    """
+    share = order[: len(order) - len(order) % processes][rank::processes]
+    alone = len(share) > batch > 1 and len(share) % batch == 1
+    return share[:-1] if alone else share
 
 
 def learning_rate(config: TrainConfig, epoch: float) -> float:
