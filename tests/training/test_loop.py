@@ -221,6 +221,11 @@ def test_a_set_without_validation_faces_is_refused(
         train(recipe(data={"manifests": [str(tmp_path / "set")]}))
 
 
+def test_bf16_training_saves_single_precision(recipe: Recipe) -> None:
+    best = train(recipe(run={"precision": "bf16-mixed"}, optim={"epochs": 1}))
+    assert {tensor.dtype for tensor in load_file(best).values()} <= {torch.float32, torch.int64}
+
+
 def test_a_device_that_is_not_there_is_one_line(recipe: Recipe) -> None:
     with pytest.raises(ConfigError, match=r"^run: cannot be set up on this machine: [^\n]*$"):
         train(recipe(run={"accelerator": "abacus"}))
