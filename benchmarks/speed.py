@@ -11,7 +11,6 @@ users install it.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -39,6 +38,7 @@ from affekt.inference.predictor import Predictor
 from affekt.inference.runtime import FaceModel
 from affekt.media import Source, expand_sources, read_picture, write_picture
 from flops import count_flops
+from launch import launch, processor
 from output import table, write
 from peers.environment import BUILD, PEERS, core_environment, say, size_mb
 from peers.worker import Worker
@@ -62,20 +62,6 @@ run()
 print(2 * side**3 / min(run() for _ in range(5)))
 """
 """A large float32 matrix product, in a process of its own so that it sees the cores given."""
-
-LAUNCHER = """
-import json, os, subprocess, sys, time
-start = time.perf_counter()
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-errors = process.stderr.read()
-_, status, usage = os.wait4(process.pid, 0)
-seconds = time.perf_counter() - start
-unit = 1 if sys.platform == "darwin" else 1024
-print(json.dumps({"seconds": seconds, "peak_mb": usage.ru_maxrss * unit / 1e6,
-    "code": os.waitstatus_to_exitcode(status), "errors": errors.decode(errors="replace")}))
-"""
-"""Runs a command and tells its time and peak memory: a parent as small as this one cannot lend
-the child its own memory, as Linux counts it."""
 
 FER_COLD = "import sys; from fer.fer import FER; FER().detect_emotions(sys.argv[1])"
 
@@ -213,7 +199,7 @@ def installed(bundle: Bundle, photos: list[Path], options: argparse.Namespace) -
         for command in commands.values():  # writes the byte code, fills the disk's cache
             launch(command)
         cold = {
-            name: _spread([launch(command)["seconds"] for _ in range(options.rounds)])
+            name: _spread([launch(command).seconds for _ in range(options.rounds)])
             for name, command in commands.items()
         }
     return {
@@ -238,25 +224,10 @@ def grown(
         done = launch([affekt, "predict", folder, *model, *out, "--threads", str(cores)])
     return {
         "pictures": count,
-        "seconds": done["seconds"],
-        "pictures_per_second": count / done["seconds"],
-        "peak_mb": done["peak_mb"],
+        "seconds": done.seconds,
+        "pictures_per_second": count / done.seconds,
+        "peak_mb": done.peak_mb,
     }
-
-
-def launch(command: list[str]) -> dict[str, Any]:
-    """Runs a command in a process of its own: ``seconds`` and ``peak_mb``.
-
-    Raises:
-        RuntimeError: the command failed.
-    """
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", LAUNCHER, *command], check=True, capture_output=True
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    if answer["code"]:
-        raise RuntimeError(f"{command}: exit code {answer['code']}: {answer['errors']}")
-    return answer
 
 
 def find_photos(sources: list[str]) -> list[Path]:
@@ -392,18 +363,11 @@ def _spread(values: list[float]) -> Spread:
 
 def _machine() -> dict[str, str]:
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "system": platform.system(),
         "python": platform.python_version(),
         "onnxruntime": version("onnxruntime"),
     }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _use_cores(cores: int) -> int:

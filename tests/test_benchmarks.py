@@ -1,3 +1,4 @@
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -7,12 +8,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from affekt.data.emotic import prepare_emotic
+from affekt.data.people import PersonManifest
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def script(name: str) -> ModuleType:
     spec = spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    module = module_from_spec(spec)
+    module = sys.modules[name] = module_from_spec(spec)  # dataclasses look for it there
     spec.loader.exec_module(module)
     return module
 
@@ -51,3 +55,20 @@ def test_flops_are_those_counted_by_hand(model_file):
 def test_a_table_is_markdown():
     table = script("output").table(["a", "b"], [["1", "2"], ["3", "4"]])
     assert table.splitlines() == ["| a | b |", "|---|---|", "| 1 | 2 |", "| 3 | 4 |"]
+
+
+def test_a_made_up_emotic_has_emotics_counts_and_goes_through_preparation(tmp_path, monkeypatch):
+    fake = script("fake_emotic")
+    assert fake.split_counts(fake.FULL) == fake.COUNTS
+    small = {"mscoco": {(64, 48): 0.8}, "emodb_small": {(48, 72): 0.2}}
+    monkeypatch.setattr(fake, "SIZES", small)
+    monkeypatch.setattr(fake, "LARGEST", ("framesdb", 90, 70))
+    fake.write_emotic(tmp_path / "EMOTIC", 20)
+    summary = prepare_emotic(tmp_path / "EMOTIC", tmp_path / "out", detect=None)
+    rows = list(PersonManifest.open(tmp_path / "out").rows())
+    assert summary.used == {"train": 14, "val": 2, "test": 4}
+    assert not summary.excluded
+    assert {row.split: len(row.votes) for row in rows} == fake.ANNOTATORS
+    assert (rows[0].source, rows[0].width, rows[0].height) == ("framesdb", 90, 70)
+    assert {row.source for row in rows} == {"mscoco", "emodb_small", "framesdb"}
+    assert all(row.categories and row.vad for row in rows)
