@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.geometry import (
+    CROP_RULES,
     FACE_CROP_SCALE,
+    GEOMETRY_FEATURES,
     area_xyxy,
     clip_xyxy,
     compose,
@@ -18,6 +20,7 @@ from affekt.geometry import (
     intersection_xyxy,
     iou_xyxy,
     nms_xyxy,
+    person_geometry,
     roll_degrees,
     similarity_matrix,
 )
@@ -117,3 +120,16 @@ def test_compose_is_one_after_the_other(values: list, x: float, y: float) -> Non
     outer, inner = np.array(values[:6]).reshape(2, 3), np.array(values[6:]).reshape(2, 3)
     step = outer @ (*(inner @ (x, y, 1)), 1)
     assert np.allclose(compose(outer, inner) @ (x, y, 1), step, rtol=1e-6, atol=1e-3)
+
+
+def test_the_stretched_crop_covers_the_box() -> None:
+    matrix = CROP_RULES["stretch"]([10, 20, 30, 80], 16)
+    assert (matrix @ [[0, 16], [0, 16], [1, 1]]).T.tolist() == [[10, 20], [30, 80]]
+
+
+def test_geometry_features_do_not_depend_on_the_resolution() -> None:
+    boxes = np.array([[5.0, 10, 40, 90], [50, 0, 120, 70]])
+    small = person_geometry(boxes, 100, 80)
+    assert np.allclose(small, person_geometry(boxes * 4, 400, 320), atol=1e-6)
+    assert small.shape == (2, len(GEOMETRY_FEATURES))
+    assert np.isfinite(person_geometry([[200, 200, 300, 300]], 100, 80)).all()

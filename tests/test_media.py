@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from affekt.errors import MediaError, OutputError, PictureTooLargeError
-from affekt.geometry import face_crop_matrix
+from affekt.geometry import face_crop_matrix, stretch_crop_matrix
 from affekt.media import (
     Source,
     expand_sources,
@@ -330,6 +330,13 @@ def test_a_warp_of_a_whole_square_is_the_square() -> None:
     shifted = warp(picture, face_crop_matrix((10, 5, 50, 45), 40), 40, fill=(1, 2, 3))
     assert np.array_equal(shifted[:35, :30], picture[5:, 10:])
     assert (shifted[35:] == (1, 2, 3)).all() and (shifted[:, 30:] == (1, 2, 3)).all()
+
+
+def test_a_warp_that_stretches_is_antialiased_along_each_axis() -> None:
+    picture = np.zeros((40, 400, 3), np.uint8)
+    picture[:, ::2] = 255
+    narrow = warp(picture, stretch_crop_matrix((0, 0, 400, 40), 40), 40)[:, 2:-2].astype(int)
+    assert abs(narrow - 127).max() < 20
 
 
 def test_a_warp_that_shrinks_is_antialiased() -> None:

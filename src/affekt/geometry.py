@@ -8,6 +8,7 @@ left, top, right, bottom.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -128,6 +129,103 @@ def face_crop_matrix(box_xyxy: npt.ArrayLike, size: int, roll: float = 0.0) -> F
     scale = FACE_CROP_SCALE * max(x2 - x1, y2 - y1) / size
     centre = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
     return similarity_matrix(centre, scale, roll, (size / 2, size / 2))
+
+
+def square_crop_matrix(box_xyxy: npt.ArrayLike, size: int) -> FloatArray:
+    """The affine map (2, 3) from a square crop to its picture: around the box, aspect kept.
+
+    >>> (square_crop_matrix([10, 20, 30, 60], 8) @ (0, 0, 1)).tolist()
+    [0.0, 20.0]
+    """
+    return face_crop_matrix(box_xyxy, size)
+
+
+def stretch_crop_matrix(box_xyxy: npt.ArrayLike, size: int) -> FloatArray:
+    """The affine map (2, 3) from a square crop to its picture: the box, stretched to a square.
+
+    >>> (stretch_crop_matrix([10, 20, 30, 60], 8) @ (4, 8, 1)).tolist()  # middle of the lower edge
+    [20.0, 60.0]
+    """
+    x1, y1, x2, y2 = (float(v) for v in np.asarray(box_xyxy, dtype=np.float64))
+    return np.array([[(x2 - x1) / size, 0.0, x1], [0.0, (y2 - y1) / size, y1]])
+
+
+CROP_RULES: dict[str, Callable[[npt.ArrayLike, int], FloatArray]] = {
+    "square": square_crop_matrix,
+    "stretch": stretch_crop_matrix,
+}
+"""How a box (of a person, or the whole picture for the scene) becomes a square crop."""
+
+GEOMETRY_FEATURES: tuple[str, ...] = (
+    "centre_x",
+    "centre_y",
+    "log_width",
+    "log_height",
+    "log_area",
+    "log_aspect",
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "log_picture_aspect",
+    "alone",
+    "log_people",
+)
+"""What the geometry stream knows of a person, in order; see `person_geometry`."""
+
+MOST_PEOPLE = 8
+"""People beyond this number are counted as this many."""
+
+
+def person_geometry(
+    boxes_xyxy: npt.ArrayLike, width: float, height: float, people: int | None = None
+) -> npt.NDArray[np.float32]:
+    """Where and how large each person is in a picture, and how many there are.
+
+    Args:
+        boxes_xyxy: shape (n, 4), in pixels; may exceed the picture, and is cut to it.
+        width: of the picture in pixels.
+        height: likewise.
+        people: in the picture; n by default.
+
+    Returns:
+        Shape (n, len(GEOMETRY_FEATURES)): positions as a fraction of the picture, natural
+        logarithms of ratios, ``alone`` 1 or 0. Nothing depends on the picture's resolution.
+
+    >>> person_geometry([[0, 0, 50, 100]], 100, 100)[0, 6:10].tolist()  # left, top, right, bottom
+    [0.0, 0.0, 0.5, 1.0]
+    """
+    boxes = clip_xyxy(np.reshape(boxes_xyxy, (-1, 4)), width, height) / (
+        width,
+        height,
+        width,
+        height,
+    )
+    x1, y1, x2, y2 = boxes.T
+    wide, high = np.maximum(x2 - x1, 1e-3), np.maximum(y2 - y1, 1e-3)
+    count = min(max(len(boxes) if people is None else people, 1), MOST_PEOPLE)
+    picture = math.log(width / height)
+    columns = [(x1 + x2) / 2, (y1 + y2) / 2, np.log(wide), np.log(high), np.log(wide * high)]
+    columns += [np.log(wide / high) + picture, x1, y1, x2, y2]
+    columns += [np.full(len(boxes), v) for v in (picture, float(count == 1), math.log(count))]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def mirror_geometry(geometry: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """What `person_geometry` gives for the picture mirrored left to right.
+
+    Args:
+        geometry: shape (n, len(GEOMETRY_FEATURES)).
+
+    >>> here, there = ([[10, 0, 50, 90]], [[50, 0, 90, 90]])
+    >>> mirrored = mirror_geometry(person_geometry(here, 100, 100))
+    >>> np.allclose(mirrored, person_geometry(there, 100, 100))
+    True
+    """
+    centre, left, right = map(GEOMETRY_FEATURES.index, ("centre_x", "left", "right"))
+    mirrored = geometry.copy()
+    mirrored[:, [centre, left, right]] = 1 - geometry[:, [centre, right, left]]
+    return mirrored
 
 
 def similarity_matrix(

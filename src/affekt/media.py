@@ -173,24 +173,25 @@ def warp(
 
     Args:
         image_rgb: shape (height, width, 3).
-        matrix: shape (2, 3), from pixels of the result to pixels of the picture; a similarity,
-            possibly mirrored, see `affekt.geometry.face_crop_matrix`.
+        matrix: shape (2, 3), from pixels of the result to pixels of the picture; it may turn,
+            mirror and stretch, see `affekt.geometry.crop_matrix`.
         size: side of the result in pixels.
         fill: RGB of what lies outside the picture.
 
     Returns:
         Shape (size, size, 3).
     """
-    scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
-    image, matrix = _cut(image_rgb, matrix, size, scale, fill)
-    if scale > 1:
-        small = (max(1, round(image.width / scale)), max(1, round(image.height / scale)))
+    scales = [max(1.0, float(scale)) for scale in np.linalg.norm(matrix[:, :2], axis=1)]
+    image, matrix = _cut(image_rgb, matrix, size, max(scales), fill)
+    shrinks = max(scales) > 1
+    if shrinks:
+        small = (max(1, round(image.width / scales[0])), max(1, round(image.height / scales[1])))
         shrink = np.array(
             [[small[0] / image.width, 0, 0], [0, small[1] / image.height, 0]], dtype=np.float64
         )
         image = image.resize(small, Image.Resampling.BILINEAR, reducing_gap=2.0)
         matrix = compose(shrink, matrix)
-    resample = Image.Resampling.BILINEAR if scale > 1 else Image.Resampling.BICUBIC
+    resample = Image.Resampling.BILINEAR if shrinks else Image.Resampling.BICUBIC
     warped = image.transform(
         (size, size),
         Image.Transform.AFFINE,
@@ -287,7 +288,8 @@ def _decode(image: Image.Image) -> ImageRgb:
     elif image.has_transparency_data:
         rgb = _on_white(np.asarray(image.convert("RGBA")))
     else:
-        rgb = np.asarray(image.convert("RGB"))
+        plain = image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
+        rgb = np.asarray(plain)
     return np.ascontiguousarray(_TURNS[orientation](rgb))
 
 

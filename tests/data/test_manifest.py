@@ -16,14 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from affekt.data.manifest import (
-    ROWS_PER_GROUP,
-    FaceRow,
-    Manifest,
-    manifest_file,
-    read_face_picture,
-    write_manifest,
-)
+from affekt.data.manifest import FaceRow, Manifest, read_face_picture, write_manifest
+from affekt.data.parquet import ROWS_PER_GROUP, manifest_file
 from affekt.errors import DataError, OutputError
 from affekt.labels import PRIMARY, PRIMARY_AND_CONTEMPT
 

@@ -1,4 +1,4 @@
-"""``affekt prepare``: a face set into a manifest."""
+"""``affekt prepare``: a set of faces or of people into a manifest."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import typer
 
 from affekt.cli.output import encode, say, text_output
 from affekt.cli.progress import progress_bar
+from affekt.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from affekt.data.emotic import EmoticSummary
     from affekt.data.faces import PrepareSummary
 
 prepare_app = typer.Typer(
-    help="Write a manifest: one row per face, with its picture, split and labels.",
+    help="Write a manifest: one row per face or person, with its picture, split and labels.",
     no_args_is_help=False,
 )
 
@@ -68,7 +70,64 @@ def folders(
     _report(summary)
 
 
-def _report(summary: PrepareSummary) -> None:
+@prepare_app.command()
+def emotic(
+    *,
+    folder: FolderArgument,
+    out: OutOption,
+    labels_only: Annotated[
+        bool, typer.Option("--labels-only", help="The annotations alone, without pictures.")
+    ] = False,
+    no_faces: Annotated[
+        bool, typer.Option("--no-faces", help="Do not look for the people's faces.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="A folder for checks and statistics: JSON, text, figures.")
+    ] = None,
+    face_detector: DetectorOption = None,
+) -> None:
+    """EMOTIC: people with 26 categories and valence, arousal, dominance; see docs/data.md."""
+    from affekt.data.emotic import prepare_emotic  # noqa: PLC0415
+    from affekt.data.splits import digest_of  # noqa: PLC0415
+    from affekt.inference.detectors import load_face_detector  # noqa: PLC0415
+
+    faces = not (labels_only or no_faces)
+    if face_detector is not None and not faces:
+        raise UsageError("--face-detector does not go with --labels-only or --no-faces: drop one")
+    with progress_bar("pictures") as progress:
+        summary = prepare_emotic(
+            folder,
+            out,
+            detect=load_face_detector(face_detector).detect if faces else None,
+            labels_only=labels_only,
+            detector="" if face_detector is None else digest_of(face_detector),
+            progress=progress,
+        )
+    if report is not None:
+        _write_survey(summary.manifest, report)
+    _report(summary)
+
+
+def _write_survey(manifest: Path, folder: Path) -> None:
+    from affekt.data.emotic_survey import survey_people  # noqa: PLC0415
+    from affekt.data.people import PersonManifest  # noqa: PLC0415
+    from affekt.view.emotic_plots import plot_survey  # noqa: PLC0415
+
+    survey = survey_people(PersonManifest.open(manifest))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
+    for name, content in (
+        ("survey.json", encode(survey.to_dict()).decode() + "\n"),
+        ("survey.txt", survey.to_text()),
+    ):
+        with text_output(str(folder / name)) as write:
+            write(content)
+    plot_survey(survey, folder)
+
+
+def _report(summary: PrepareSummary | EmoticSummary) -> None:
     for note in summary.notes:
         say(note)
     with text_output("-") as write:

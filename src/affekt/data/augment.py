@@ -11,14 +11,20 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from affekt.geometry import FloatArray, similarity_matrix
+from affekt.data.kernels import (
+    Occlusion,
+    draw_fill,
+    draw_occlusion,
+    hide,
+    placement_matrix,
+    recolour,
+)
+from affekt.geometry import FloatArray
 from affekt.media import ImageRgb
 
 MASK_BLACK = 24
 MASK_MIN_SHARE = 0.12
 BACKGROUND_GRIDS = (1, 2, 4, 12)
-LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)
-"""ITU-R BT.601."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ class Augmentation:
     blur_sigma: float | None
     downscale_to: int | None
     jpeg_quality: int | None
-    occlusion: tuple[float, float, float, float, int] | None
+    occlusion: Occlusion | None
     background: npt.NDArray[np.uint8] | None
     surround: tuple[float, tuple[float, float, float]] | None
     mask: tuple[float, float, float, float] | None
@@ -133,25 +139,24 @@ def draw(config: AugmentConfig, rng: np.random.Generator) -> Augmentation:
         else None,
         downscale_to=int(rng.integers(config.downscale_min, 57)) if hit(config.downscale) else None,
         jpeg_quality=int(rng.integers(25, 86)) if hit(config.jpeg) else None,
-        occlusion=_draw_occlusion(config, rng) if hit(config.occlude) else None,
+        occlusion=draw_occlusion(config.occlude_max, rng) if hit(config.occlude) else None,
         background=_draw_background(rng) if hit(config.background) else None,
         surround=_draw_surround(rng) if hit(config.surround) else None,
         mask=_draw_mask(rng) if hit(config.mask) else None,
-        fill=_draw_fill(rng),
+        fill=draw_fill(rng),
     )
 
 
 def crop_matrix(augmentation: Augmentation, size: int) -> FloatArray:
     """The affine map (2, 3) from the varied crop to the plain one, both of ``size`` pixels."""
-    x, y = augmentation.shift
-    centre = (size * (0.5 + x), size * (0.5 + y))
-    matrix = similarity_matrix(
-        centre, augmentation.scale, augmentation.degrees, (size / 2, size / 2)
+    return placement_matrix(
+        size,
+        size,
+        flip=augmentation.flip,
+        degrees=augmentation.degrees,
+        scale=augmentation.scale,
+        shift=augmentation.shift,
     )
-    if augmentation.flip:
-        matrix[:, 2] += matrix[:, 0] * size
-        matrix[:, 0] *= -1
-    return matrix
 
 
 def set_background(
@@ -200,14 +205,7 @@ def background_mask(image_rgb: ImageRgb) -> npt.NDArray[np.bool_] | None:
 
 def colour(image_rgb: ImageRgb, augmentation: Augmentation) -> ImageRgb:
     """Brightness, contrast, colour balance and grey in one pass."""
-    pixels = image_rgb.astype(np.float32)
-    if augmentation.grey:
-        pixels = np.repeat(pixels @ LUMA, 3, axis=2)
-    gains = [sum(augmentation.gain) / 3] if augmentation.grey else augmentation.gain
-    gain = np.asarray(gains, np.float32)
-    mean = pixels.mean()
-    varied = (pixels - mean) * np.float32(augmentation.contrast) + mean
-    return np.asarray(np.clip(varied * gain, 0, 255), np.uint8)
+    return recolour(image_rgb, augmentation.gain, augmentation.contrast, augmentation.grey)
 
 
 def degrade(image_rgb: ImageRgb, augmentation: Augmentation) -> ImageRgb:
@@ -229,22 +227,7 @@ def degrade(image_rgb: ImageRgb, augmentation: Augmentation) -> ImageRgb:
 
 def occlude(image_rgb: ImageRgb, augmentation: Augmentation) -> ImageRgb:
     """Hides the drawn rectangle."""
-    if augmentation.occlusion is None:
-        return image_rgb
-    *corners, level = augmentation.occlusion
-    x1, y1, x2, y2 = (round(v * image_rgb.shape[0]) for v in corners)
-    hidden = image_rgb.copy()
-    hidden[y1:y2, x1:x2] = level
-    return hidden
-
-
-def _draw_occlusion(
-    config: AugmentConfig, rng: np.random.Generator
-) -> tuple[float, float, float, float, int]:
-    width, height = rng.uniform(0.1, config.occlude_max, 2)
-    x, y = rng.uniform(-0.05, 1.05 - width), rng.uniform(-0.05, 1.05 - height)
-    box = np.clip([x, y, x + width, y + height], 0, 1)
-    return (*(float(v) for v in box), int(rng.integers(0, 256)))  # type: ignore[return-value]
+    return hide(image_rgb, augmentation.occlusion)
 
 
 def _draw_background(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -262,13 +245,6 @@ def _draw_surround(rng: np.random.Generator) -> tuple[float, tuple[float, float,
 def _draw_mask(rng: np.random.Generator) -> tuple[float, float, float, float]:
     x, y = rng.uniform(0.46, 0.54, 2)
     return float(x), float(y), float(rng.uniform(0.38, 0.46)), float(rng.uniform(0.46, 0.54))
-
-
-def _draw_fill(rng: np.random.Generator) -> tuple[int, int, int]:
-    if rng.random() < 0.5:
-        return (0, 0, 0)
-    red, green, blue = (int(v) for v in rng.integers(0, 256, 3))
-    return red, green, blue
 
 
 def _hide_outside(image_rgb: ImageRgb, augmentation: Augmentation) -> ImageRgb:

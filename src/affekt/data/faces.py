@@ -11,8 +11,9 @@ from typing import Any
 from affekt.data.ferplus import CSV_NAME, FerPlusFace, read_ferplus
 from affekt.data.folders import read_folders, with_drawn_splits
 from affekt.data.framing import Detect, Framing, find_face, measure_framing, roll_of
-from affekt.data.manifest import FaceRow, manifest_file, write_manifest
+from affekt.data.manifest import FaceRow, write_manifest
 from affekt.data.packing import PACKED_SIDE, encode, face_cutout
+from affekt.data.parquet import manifest_file
 from affekt.data.splits import LEAK, Entry, conflicting, copies_of, digest_of, leaking
 from affekt.errors import DataError, MediaError, UsageError
 from affekt.labels import CONTEMPT, PRIMARY, PRIMARY_AND_CONTEMPT

@@ -10,27 +10,34 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import DataError, MediaError, MissingExtraError, OutputError, nearest
+from affekt.data.parquet import (
+    FACES,
+    SPLITS,
+    check_columns,
+    check_metadata,
+    check_split,
+    count_rows,
+    make_metadata,
+    manifest_file,
+    read_metadata,
+    stream_records,
+    write_records,
+)
+from affekt.errors import DataError, MediaError, MissingExtraError, nearest
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.media import ImageRgb, read_picture
 from affekt.results import BoxXyxy
 
 try:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 except ImportError as error:
     raise MissingExtraError("a manifest", "data") from error
 
 VERSION = 1
-FILE_NAME = "manifest.parquet"
-SPLITS = ("train", "val", "test")
-ROWS_PER_GROUP = 1024
 
-_META = ("affekt_manifest_version", "labels", "root", "note")
 _SIDES = ("x1", "y1", "x2", "y2")
 _TEXT = ("label", "path", "subject", "gender", "age", "exclude")
 
@@ -145,55 +152,26 @@ def write_manifest(
         DataError: a row that cannot be used.
         OutputError: the file cannot be written.
     """
-    target = manifest_file(path)
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        count = _write(partial, rows, _schema(labels, root, note))
-        partial.replace(target)
-    except OSError as error:
-        raise OutputError(f"cannot write the manifest {target}: {error}") from error
-    finally:
-        if target.parent.is_dir():
-            partial.unlink(missing_ok=True)
-    return count
+    records = (_record(row, labels) for row in rows)
+    meta = make_metadata(FACES, VERSION, root) | {"labels": json.dumps(labels)}
+    return write_records(
+        manifest_file(path),
+        records,
+        _schema(labels),
+        meta=meta,
+        note=lambda: note,
+        packed=("content",),
+    )
 
 
-def manifest_file(path: str | Path) -> Path:
-    """The manifest's own file, given it or its folder.
-
-    >>> manifest_file("sets/mine").as_posix()
-    'sets/mine/manifest.parquet'
-    """
-    path = Path(path)
-    return path if path.suffix == ".parquet" else path / FILE_NAME
-
-
-def _write(path: Path, rows: Iterable[FaceRow], schema: Any) -> int:
-    labels = _labels(schema)
-    plain = [name for name in schema.names if name != "content"]
-    rows, count = iter(rows), 0
-    with pq.ParquetWriter(path, schema, use_dictionary=plain) as writer:
-        while group := list(islice(rows, ROWS_PER_GROUP)):
-            records = [_record(row, labels) for row in group]
-            writer.write_table(pa.Table.from_pylist(records, schema=schema))
-            count += len(group)
-    return count
-
-
-def _schema(labels: tuple[str, ...], root: str, note: Mapping[str, str]) -> Any:
+def _schema(labels: tuple[str, ...]) -> Any:
     fields = [pa.field(name, pa.string(), nullable=False) for name in ("id", "source", "split")]
     fields += [pa.field(name, pa.int32(), nullable=False) for name in ("width", "height")]
     fields += [pa.field(name, pa.float64(), nullable=False) for name in (*_SIDES, "roll")]
     fields += [pa.field(f"p_{label}", pa.float64()) for label in labels]
     fields += [pa.field(name, pa.string()) for name in _TEXT]
     fields += [pa.field("majority", pa.bool_()), pa.field("content", pa.binary())]
-    values = (str(VERSION), json.dumps(labels), root, json.dumps(dict(note)))
-    return pa.schema(fields, metadata=dict(zip(_META, values, strict=True)))
-
-
-def _labels(schema: Any) -> tuple[str, ...]:
-    return tuple(json.loads(schema.metadata[b"labels"]))
+    return pa.schema(fields)
 
 
 def _record(row: FaceRow, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -231,22 +209,16 @@ class Manifest:
             DataError: no such file, not a manifest, an unknown version or an unknown label.
         """
         file = manifest_file(path)
-        if not file.is_file():
-            raise DataError(f"no manifest at {file}: make one with `affekt prepare`")
-        try:
-            schema = pq.read_schema(file)
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{file} is not a readable Parquet file: {error}") from error
-        meta = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-        _check_schema(file, schema.names, meta)
-        root = file.parent / meta["root"]
-        return cls(file, tuple(json.loads(meta["labels"])), root, json.loads(meta["note"]))
+        names, meta = read_metadata(file)
+        check_metadata(file, meta, kind=FACES, version=VERSION, keys=("labels", "root", "note"))
+        labels = tuple(json.loads(meta["labels"]))
+        _check_labels(file, labels)
+        check_columns(file, names, _schema(labels).names)
+        return cls(file, labels, file.parent / meta["root"], json.loads(meta["note"]))
 
     def count(self, split: str | None = None) -> int:
         """How many rows of a split (of all splits without one) are in use."""
-        columns = pq.read_table(self.path, columns=["split", "exclude"])
-        pairs = zip(*(columns[name].to_pylist() for name in columns.column_names), strict=True)
-        return sum(split in (None, own) and exclude is None for own, exclude in pairs)
+        return count_rows(self.path, split)
 
     def rows(self, split: str | None = None, include_excluded: bool = False) -> Iterator[FaceRow]:
         """The rows in the file's order, each checked, in constant memory.
@@ -254,9 +226,10 @@ class Manifest:
         Raises:
             DataError: an unknown split, or a row that `check_row` refuses.
         """
-        if split is not None and split not in SPLITS:
-            raise DataError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
-        for row in self._stream():
+        check_split(split)
+        for record in stream_records(self.path):
+            row = _row(record, self.labels)
+            check_row(row, self.labels)
             if split in (None, row.split) and (include_excluded or row.exclude is None):
                 yield row
 
@@ -274,34 +247,13 @@ class Manifest:
                 f"{self.root / missing[0]}: restore them or run `affekt prepare` again"
             )
 
-    def _stream(self) -> Iterator[FaceRow]:
-        with pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
-                for record in batch.to_pylist():
-                    row = _row(record, self.labels)
-                    check_row(row, self.labels)
-                    yield row
 
-
-def _check_schema(file: Path, columns: list[str], meta: dict[str, str]) -> None:
-    missing = [key for key in _META if key not in meta]
-    if missing:
-        raise DataError(f"{file} is not an affekt manifest: its metadata lacks {missing[0]!r}")
-    if meta[_META[0]] != str(VERSION):
-        raise DataError(
-            f"{file} is a manifest of version {meta[_META[0]]}, this affekt reads version "
-            f"{VERSION}: run `affekt prepare` again"
-        )
-    labels = json.loads(meta["labels"])
+def _check_labels(file: Path, labels: tuple[str, ...]) -> None:
     for label in labels:
         if label not in PRIMARY_AND_CONTEMPT:
             raise DataError(
                 f"{file}: unknown label {label!r}: {nearest(label, PRIMARY_AND_CONTEMPT)}"
             )
-    expected = _schema(tuple(labels), "", {}).names
-    lacking = [name for name in expected if name not in columns]
-    if lacking:
-        raise DataError(f"{file} lacks the column {lacking[0]!r}, expected {', '.join(expected)}")
 
 
 def _row(record: dict[str, Any], labels: tuple[str, ...]) -> FaceRow:

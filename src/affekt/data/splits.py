@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from affekt.data.manifest import SPLITS
+from affekt.data.parquet import SPLITS
 
 CONFLICT = "copies with conflicting labels"
 LEAK = "copy of a picture in a later split"

@@ -1,0 +1,105 @@
+"""What each stream of a model sees of a person: one rule, the same in training and in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from affekt.bundle import StreamSpec
+from affekt.errors import UsageError, nearest
+from affekt.geometry import CROP_RULES, FloatArray, compose, face_crop_matrix, roll_degrees
+from affekt.media import ImageRgb, warp
+from affekt.results import BoxXyxy, Face
+
+STREAMS: tuple[str, ...] = ("face", "body", "scene")
+"""The streams that see pixels: the aligned face, the person's box, the whole picture."""
+
+FACE_RULE = "face-square"
+
+
+def check_streams(streams: Mapping[str, StreamSpec]) -> None:
+    """Refuse a stream or a crop rule that does not exist.
+
+    Raises:
+        UsageError: an unknown stream, or a rule that its crop cannot follow.
+    """
+    for name, spec in streams.items():
+        if name not in STREAMS:
+            raise UsageError(f"unknown stream {name!r}: {nearest(name, STREAMS)}")
+        rules = [FACE_RULE] if name == "face" else list(CROP_RULES)
+        if spec.crop not in rules:
+            hint = nearest(spec.crop, rules)
+            raise UsageError(f"unknown crop rule {spec.crop!r} for the {name} stream: {hint}")
+
+
+def stream_matrix(
+    stream: str,
+    spec: StreamSpec,
+    picture_wh: tuple[int, int],
+    box_xyxy: BoxXyxy,
+    face: Face | None,
+) -> FloatArray | None:
+    """The affine map (2, 3) from the pixels of a stream's crop to those of the picture.
+
+    Args:
+        stream: one of `STREAMS`.
+        spec: gives the size, the crop rule, and whether the crop is mirrored.
+        picture_wh: width and height in pixels.
+        box_xyxy: the person, in pixels; may exceed the picture.
+        face: the person's, its eyes levelled where its landmarks are known.
+
+    Returns:
+        None for the face of a person without one.
+
+    >>> spec = StreamSpec(8, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), crop="stretch")
+    >>> matrix = stream_matrix("body", spec, (100, 100), (10.0, 20.0, 30.0, 60.0), None)
+    >>> (matrix @ (8, 8, 1)).tolist()
+    [30.0, 60.0]
+    """
+    if stream == "face":
+        if face is None:
+            return None
+        roll = 0.0 if face.landmarks_xy is None else roll_degrees(face.landmarks_xy)
+        matrix = face_crop_matrix(face.box_xyxy, spec.size, roll)
+    else:
+        box = (0.0, 0.0, *map(float, picture_wh)) if stream == "scene" else box_xyxy
+        matrix = CROP_RULES[spec.crop](box, spec.size)
+    return compose(matrix, [[-1, 0, spec.size], [0, 1, 0]]) if spec.flip else matrix
+
+
+def crop_stream(
+    image_rgb: ImageRgb, stream: str, spec: StreamSpec, box_xyxy: BoxXyxy, face: Face | None
+) -> ImageRgb | None:
+    """A stream's crop of a person, shape (size, size, 3); None for the face of one without.
+
+    Arguments as in `stream_matrix`.
+    """
+    height, width = image_rgb.shape[:2]
+    matrix = stream_matrix(stream, spec, (width, height), box_xyxy, face)
+    if matrix is None:
+        return None
+    return warp(seen_by(image_rgb, spec, box_xyxy), matrix, spec.size)
+
+
+def seen_by(image_rgb: ImageRgb, spec: StreamSpec, box_xyxy: BoxXyxy) -> ImageRgb:
+    """The picture as a stream may see it: with the person's box blanked where the spec says so."""
+    return blank_box(image_rgb, box_xyxy, spec.mean) if spec.blank_person else image_rgb
+
+
+def blank_box(image_rgb: ImageRgb, box_xyxy: BoxXyxy, mean: tuple[float, float, float]) -> ImageRgb:
+    """A copy of the picture whose pixels in the box have the mean colour, 0 after normalisation.
+
+    Args:
+        image_rgb: shape (height, width, 3).
+        box_xyxy: in pixels; every pixel that it touches is blanked.
+        mean: per channel, on the 0 to 1 scale.
+
+    >>> blank_box(np.zeros((1, 3, 3), np.uint8), (1.0, 0.0, 1.5, 1.0), (1.0, 0.2, 0.0))[0].tolist()
+    [[0, 0, 0], [255, 51, 0], [0, 0, 0]]
+    """
+    x1, y1 = np.floor(np.maximum(box_xyxy[:2], 0)).astype(int)
+    x2, y2 = np.ceil(np.maximum(box_xyxy[2:], 0)).astype(int)
+    blanked = image_rgb.copy()
+    blanked[y1:y2, x1:x2] = np.rint(np.multiply(mean, 255)).astype(np.uint8)
+    return blanked

@@ -1,0 +1,196 @@
+"""What every manifest is on disk: one Parquet file, whole or absent, read and written in rows.
+
+Its metadata tells the version, the kind of rows, the root of relative paths and a note. A reader
+asks for its kind and is told by one line what it got instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import DataError, MissingExtraError, OutputError, nearest
+
+try:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+except ImportError as error:
+    raise MissingExtraError("a manifest", "data") from error
+
+FILE_NAME = "manifest.parquet"
+SPLITS = ("train", "val", "test")
+ROWS_PER_GROUP = 1024
+
+VERSION_KEY = "affekt_manifest_version"
+KIND_KEY = "affekt_manifest_kind"
+FACES, PEOPLE = "faces", "people"
+
+Note = Mapping[str, str]
+"""Where a set comes from and how it was prepared."""
+
+
+def manifest_file(path: str | Path) -> Path:
+    """The manifest's own file, given it or its folder.
+
+    >>> manifest_file("sets/mine").as_posix()
+    'sets/mine/manifest.parquet'
+    """
+    path = Path(path)
+    return path if path.suffix == ".parquet" else path / FILE_NAME
+
+
+def check_split(split: str | None) -> None:
+    """Refuse a split that no manifest has; None stands for all of them.
+
+    Raises:
+        DataError: it is not one of `SPLITS`.
+    """
+    if split is not None and split not in SPLITS:
+        raise DataError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
+
+
+def write_records(
+    target: Path,
+    records: Iterable[Mapping[str, Any]],
+    schema: Any,
+    *,
+    meta: Mapping[str, str],
+    note: Callable[[], Note],
+    packed: Sequence[str] = (),
+) -> int:
+    """Write records as they come, in constant memory; the file appears only when it is complete.
+
+    Args:
+        target: the file.
+        records: one mapping per row, with the schema's names.
+        schema: of Arrow.
+        meta: the file's metadata, see `make_metadata`.
+        note: asked for when the last row is written.
+        packed: columns whose values hardly repeat.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        count = _write(partial, records, schema, packed, lambda: {**meta, **_note(note())})
+        partial.replace(target)
+    except OSError as error:
+        raise OutputError(f"cannot write the manifest {target}: {error}") from error
+    finally:
+        if target.parent.is_dir():
+            partial.unlink(missing_ok=True)
+    return count
+
+
+def _write(
+    path: Path,
+    records: Iterable[Mapping[str, Any]],
+    schema: Any,
+    packed: Sequence[str],
+    meta: Callable[[], Mapping[str, str]],
+) -> int:
+    repeated = [name for name in schema.names if name not in packed]
+    records, count = iter(records), 0
+    with pq.ParquetWriter(path, schema, use_dictionary=repeated, store_schema=False) as writer:
+        while group := list(islice(records, ROWS_PER_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            count += len(group)
+        writer.add_key_value_metadata(meta())
+    return count
+
+
+def _note(note: Note) -> dict[str, str]:
+    return {"note": json.dumps(dict(note))}
+
+
+def make_metadata(kind: str, version: int, root: str) -> dict[str, str]:
+    """What the metadata of every manifest begins with; `check_metadata` is its counterpart."""
+    return {VERSION_KEY: str(version), KIND_KEY: kind, "root": root}
+
+
+def read_metadata(file: Path) -> tuple[list[str], dict[str, str]]:
+    """The columns and the metadata of a Parquet file.
+
+    Raises:
+        DataError: no such file, or not a Parquet file.
+    """
+    if not file.is_file():
+        raise DataError(f"no manifest at {file}: make one with `affekt prepare`")
+    try:
+        with pq.ParquetFile(file) as opened:
+            names, meta = opened.schema_arrow.names, opened.metadata.metadata
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{file} is not a readable Parquet file: {_line(error)}") from error
+    plain = {key.decode(): value.decode() for key, value in (meta or {}).items() if _is_text(key)}
+    return names, plain
+
+
+def check_metadata(
+    file: Path, meta: Mapping[str, str], *, kind: str, version: int, keys: Sequence[str]
+) -> None:
+    """Refuse a file that is no manifest, or one of another kind or version.
+
+    Raises:
+        DataError: it says what the file is and what was expected.
+    """
+    if VERSION_KEY not in meta:
+        raise DataError(f"{file} is not an affekt manifest: its metadata lacks {VERSION_KEY!r}")
+    own = meta.get(KIND_KEY, FACES)
+    if own != kind:
+        raise DataError(f"{file} is a manifest of {own}, here one of {kind} is needed")
+    if meta[VERSION_KEY] != str(version):
+        raise DataError(
+            f"{file} is a manifest of version {meta[VERSION_KEY]}, this affekt reads version "
+            f"{version}: run `affekt prepare` again"
+        )
+    for key in keys:
+        if key not in meta:
+            raise DataError(f"{file} is not an affekt manifest: its metadata lacks {key!r}")
+
+
+def check_columns(file: Path, names: Sequence[str], expected: Sequence[str]) -> None:
+    """Refuse a manifest that lacks a column.
+
+    Raises:
+        DataError: it names the column and what is expected.
+    """
+    lacking = [name for name in expected if name not in names]
+    if lacking:
+        raise DataError(f"{file} lacks the column {lacking[0]!r}, expected {', '.join(expected)}")
+
+
+def stream_records(file: Path) -> Iterator[dict[str, Any]]:
+    """The rows in the file's order, in constant memory.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        with pq.ParquetFile(file) as opened:
+            for batch in opened.iter_batches(batch_size=ROWS_PER_GROUP):
+                yield from batch.to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{file} is not a readable Parquet file: {_line(error)}") from error
+
+
+def count_rows(file: Path, split: str | None) -> int:
+    """How many rows of a split (of all splits without one) are in use."""
+    columns = pq.read_table(file, columns=["split", "exclude"])
+    pairs = zip(*(columns[name].to_pylist() for name in columns.column_names), strict=True)
+    return sum(split in (None, own) and exclude is None for own, exclude in pairs)
+
+
+def _is_text(key: bytes) -> bool:
+    return not key.startswith(b"ARROW:")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

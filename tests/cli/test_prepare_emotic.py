@@ -1,0 +1,64 @@
+"""``affekt prepare emotic`` from the command line: result, report, exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from affekt.cli import main
+from affekt.data.people import PersonManifest
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def prepare(capfd: pytest.CaptureFixture[str]) -> Run:
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main(["prepare", "emotic", *map(str, words)])
+        out, err = capfd.readouterr()
+        return int(stopped.value.code or 0), out, err
+
+    return run
+
+
+def test_the_summary_and_the_report_are_written(
+    prepare: Run, tiny_emotic: Path, tmp_path: Path
+) -> None:
+    code, out, err = prepare(tiny_emotic, "-o", tmp_path / "out", "--report", tmp_path / "a" / "b")
+    assert code == 0
+    summary = json.loads(out)
+    assert summary["used"] == {"train": 7, "val": 3, "test": 2}
+    assert not summary["reused"]
+    assert "read from the official layout" in err
+    assert PersonManifest.open(summary["manifest"]).count() == 12
+    names = {path.name for path in (tmp_path / "a" / "b").iterdir()}
+    assert {"survey.json", "survey.txt", "labels.png", "agreement.png"} <= names
+    survey = json.loads((tmp_path / "a" / "b" / "survey.json").read_text())
+    assert survey["people"] == summary["used"]
+    code, out, _ = prepare(tiny_emotic, "-o", tmp_path / "out")
+    assert (code, json.loads(out)["reused"]) == (0, True)
+
+
+def test_labels_only_needs_no_picture(prepare: Run, tiny_emotic: Path, tmp_path: Path) -> None:
+    code, out, _ = prepare(tiny_emotic, "-o", tmp_path / "out", "--labels-only")
+    assert code == 0
+    assert json.loads(out)["used"]["train"] == 10
+
+
+def test_options_that_do_not_fit_are_refused(
+    prepare: Run, tiny_emotic: Path, tmp_path: Path
+) -> None:
+    words = (tiny_emotic, "-o", tmp_path / "out", "--face-detector", "x.onnx", "--no-faces")
+    code, out, err = prepare(*words)
+    assert (code, out) == (2, "")
+    assert "does not go with" in err
+
+
+def test_a_set_that_is_none_is_one_line(prepare: Run, tmp_path: Path) -> None:
+    code, out, err = prepare(tmp_path, "-o", tmp_path / "out")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("affekt: error: no annotations of EMOTIC")
