@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from affekt.data.manifest import Manifest
+from affekt.data.people import PersonManifest
 from affekt.training.config import TrainConfig, parse_config
+from affekt.training.context_config import ContextConfig, parse_context_config
 
 LABELS = ["anger", "happiness", "neutral"]
 
@@ -42,5 +44,39 @@ def recipe(tmp_path: Path, faces: Path) -> Callable[..., TrainConfig]:
         for table, values in changes.items():
             content[table] = {**content.get(table, {}), **values}
         return parse_config(content)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def drawn_people(
+    tmp_path_factory: pytest.TempPathFactory, write_drawn_people: Callable[..., PersonManifest]
+) -> Path:
+    """A folder with a manifest of people: 18 in 9 pictures to learn from, 8 to check on."""
+    folder = tmp_path_factory.mktemp("drawn-people")
+    write_drawn_people(folder, {"train": (2, 1, 3, 2, 2, 1, 3, 1, 3), "val": (1, 2, 3, 2)})
+    return folder
+
+
+@pytest.fixture
+def context_recipe(tmp_path: Path, drawn_people: Path) -> Callable[..., ContextConfig]:
+    """A tiny recipe of body and scene; keywords replace tables' values as in `recipe`."""
+
+    def build(**changes: dict[str, Any] | None) -> ContextConfig:
+        content: dict[str, Any] = {
+            "kind": "context",
+            "run": {"out": str(tmp_path / "run"), "accelerator": "cpu", "threads": 1, "seed": 3},
+            "data": {"manifests": [str(drawn_people)], "workers": 0},
+            "streams": {
+                "body": {"backbone": "test_efficientnet", "weights": "random", "size": 32},
+                "scene": {"share": "body"},
+            },
+            "fusion": {"hidden": 16},
+            "optim": {"epochs": 3, "batch": 6, "lr": 1e-2, "ema": 0.5},
+            "features": {"folder": str(tmp_path / "features")},
+        }
+        for table, values in changes.items():
+            content[table] = None if values is None else {**content.get(table, {}), **values}
+        return parse_context_config({k: v for k, v in content.items() if v is not None})
 
     return build

@@ -9,6 +9,8 @@ import pytest
 from affekt.errors import ConfigError
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.training.config import load_config, parse_config
+from affekt.training.context_config import parse_context_config
+from affekt.training.recipe import read_recipe, recipe_kind
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 MINIMAL = """
@@ -37,7 +39,9 @@ def test_there_are_recipes() -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_recipe_of_the_project_is_accepted(path: Path) -> None:
-    config = load_config(path)
+    content = read_recipe(path)
+    parse = parse_context_config if recipe_kind(content) == "context" else parse_config
+    config = parse(content)
     assert config.data.manifests and config.run.out
 
 

@@ -24,6 +24,7 @@ from affekt.training import export
 from affekt.training.config import TrainConfig, parse_config
 from affekt.training.export import ExportOptions, export_bundle
 from affekt.training.loop import train
+from affekt.training.onnx_graph import show_features, trace
 
 LABELS = ("anger", "happiness", "neutral")
 FIGURES = {
@@ -90,6 +91,10 @@ def test_a_bundle_says_what_torch_says(
     found = model.logits(crops)
     np.testing.assert_allclose(found, expected, atol=tolerance)
     assert np.abs(found[:1] - model.logits(crops[:1])).max() < 1e-4  # a batch of any size
+    classifier = load_network(trained).backbone.get_classifier()
+    with torch.inference_mode():
+        again = classifier(torch.from_numpy(model.features(crops))).numpy()
+    np.testing.assert_allclose(again, expected, atol=tolerance)
     probabilities = model.probabilities(crops)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(probabilities, softmax(found, bundle.info.temperature), rtol=1e-5)
@@ -103,6 +108,16 @@ def test_a_bundle_says_what_torch_says(
     assert weights and all(tensor.data_type == stored for tensor in weights)
 
 
+def test_features_cost_the_file_next_to_nothing(trained: Path) -> None:
+    bare = onnx.load_from_string(trace(load_network(trained), 32))
+    whole = bare.ByteSize()
+    del bare.graph.output[1], bare.graph.node[-1]
+    assert whole - bare.ByteSize() < 100
+    with pytest.raises(BundleError, match="does not come from one linear layer"):
+        bare.graph.node[-1].op_type = "Sum"
+        show_features(bare.SerializeToString())
+
+
 def test_a_part_of_the_labels_gives_the_probabilities_given_these(
     trained: Path, manifest: Manifest, crops: ImageRgb, tmp_path: Path
 ) -> None:
@@ -112,6 +127,17 @@ def test_a_part_of_the_labels_gives_the_probabilities_given_these(
     whole = softmax(torch_logits(load_network(trained), crops))[:, [2, 0]]
     found = softmax(FaceModel(bundle).logits(crops))
     np.testing.assert_allclose(found, whole / whole.sum(axis=1, keepdims=True), atol=1e-4)
+
+
+def test_a_mirrored_model_means_both_sides_of_a_face(
+    trained: Path, manifest: Manifest, crops: ImageRgb, tmp_path: Path
+) -> None:
+    plain = FaceModel(export_bundle(trained, tmp_path / "a", [manifest], OPTIONS))
+    both = export_bundle(trained, tmp_path / "b", [manifest], replace(OPTIONS, mirror=True))
+    expected = (plain.logits(crops) + plain.logits(crops[:, :, ::-1])) / 2
+    np.testing.assert_allclose(FaceModel(both).logits(crops), expected, atol=1e-4)
+    assert np.abs(expected - plain.logits(crops)).max() > 1e-3
+    assert "mean of the face and its mirror image" in (both.folder / "CARD.md").read_text()
 
 
 def test_a_prior_shifts_every_logit_by_its_share_of_the_log_prior(

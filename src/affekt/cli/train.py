@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from affekt.cli.output import text_output
 from affekt.cli.progress import progress_bar
 from affekt.errors import MissingExtraError, UsageError
+from affekt.labels import PRIMARY
+
+if TYPE_CHECKING:
+    from affekt.training.context_export import ContextExportOptions
+    from affekt.training.export import ExportOptions
 
 SPINS = "2000"
 """How long OpenMP's threads wait busily: by default long enough to starve the data workers, which
@@ -24,22 +29,54 @@ def train(
         list[str] | None,
         typer.Option("--set", help="table.key=value in place of the recipe's; may be repeated."),
     ] = None,
+    devices: Annotated[
+        int | None, typer.Option(help="Processes, one per device; the recipe's run.devices.")
+    ] = None,
 ) -> None:
     """Train a recipe, or go on with it where its folder holds an unfinished run."""
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    given = [*(overrides or ()), *([] if devices is None else [f"run.devices={devices}"])]
     try:
-        from affekt.training.config import load_config  # noqa: PLC0415
+        from affekt.training.recipe import read_recipe, recipe_kind  # noqa: PLC0415
 
-        recipe = load_config(config, overrides or ())  # refused before torch is waited for
-        from affekt.training.loop import train as run  # noqa: PLC0415
+        content = read_recipe(config, given)
+        best = (
+            _train_context(content) if recipe_kind(content) == "context" else _train_face(content)
+        )
     except ModuleNotFoundError as error:
         raise _missing("training", error) from None
+    if os.environ.get("RANK", "0") == "0":  # of several that torchrun started, one answers
+        with text_output("-") as write:
+            write(f"{best}\n")
+
+
+def _train_face(content: dict[str, Any]) -> Path:
+    from affekt.training.config import parse_config  # noqa: PLC0415
+
+    recipe = parse_config(content)  # refused before torch is waited for
+    from affekt.training.loop import train as run  # noqa: PLC0415
 
     epochs = recipe.optim.epochs
     with progress_bar("steps") as report:
-        best = run(recipe, lambda epoch, step, steps: report(epoch * steps + step, epochs * steps))
-    with text_output("-") as write:
-        write(f"{best}\n")
+        return run(recipe, lambda epoch, step, steps: report(epoch * steps + step, epochs * steps))
+
+
+def _train_context(content: dict[str, Any]) -> Path:
+    from affekt.training.context_config import parse_context_config  # noqa: PLC0415
+
+    recipe = parse_context_config(content)
+    from affekt.training.context_loop import FEATURES_EPOCH, train_context  # noqa: PLC0415
+
+    epochs = recipe.optim.epochs * max(recipe.data.folds + recipe.data.refit, 1)
+    with progress_bar("people encoded") as encoded, progress_bar("steps") as trained:
+
+        def report(epoch: int, step: int, steps: int) -> None:
+            if epoch == FEATURES_EPOCH:
+                encoded(step, steps)
+            else:
+                trained(epoch * steps + step, epochs * steps)
+
+        return train_context(recipe, report)
 
 
 def export(
@@ -52,42 +89,75 @@ def export(
         typer.Option(help="Manifest to calibrate and check on; may be repeated."),
     ],
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp16",
+    head_precision: Annotated[
+        str, typer.Option(help="Of a context model's head: fp32 or fp16.")
+    ] = "fp32",
     label: Annotated[
-        list[str] | None, typer.Option(help="Label to keep; may be repeated; the primary 7.")
+        list[str] | None,
+        typer.Option(help="Face: label to keep; may be repeated; the primary 7."),
     ] = None,
     prior: Annotated[
-        float, typer.Option(min=0, help="Strength of --prior-manifest's label prior; 0 is none.")
+        float,
+        typer.Option(min=0, help="Face: strength of --prior-manifest's label prior; 0 is none."),
     ] = 0.0,
     prior_manifest: Annotated[
-        Path | None, typer.Option(help="Whose training split gives that prior.")
+        Path | None, typer.Option(help="Face: whose training split gives that prior.")
     ] = None,
+    mirror: Annotated[
+        bool,
+        typer.Option(help="Face: mean of the face and its mirror image; half the speed."),
+    ] = False,
     licence: Annotated[str, typer.Option(help="Of the weights.")] = "not stated",
     figures: Annotated[
         list[str] | None,
         typer.Option(help="NAME=FILE.json by affekt evaluate, for the card; may be repeated."),
     ] = None,
 ) -> None:
-    """Make a bundle: ONNX checked against torch on real faces, calibrated, with its card."""
+    """Make a bundle: ONNX checked against torch on real data, calibrated, with its card."""
+    metrics = dict(map(_named_figures, figures or ()))
     try:
-        from affekt.data.manifest import Manifest  # noqa: PLC0415
-        from affekt.labels import PRIMARY  # noqa: PLC0415
-        from affekt.training.export import ExportOptions, export_bundle  # noqa: PLC0415
+        from affekt.models.build import saved_kind  # noqa: PLC0415
+
+        context = saved_kind(checkpoint) == "context"
+        if context and (label or prior or prior_manifest or mirror):
+            raise UsageError("--label, --prior, --prior-manifest and --mirror are for face models")
+        if context:
+            from affekt.training.context_export import ContextExportOptions  # noqa: PLC0415
+
+            wanted = ContextExportOptions(name, precision, head_precision, licence, metrics)
+            folder = _export_context(checkpoint, out, calibrate, wanted)
+        else:
+            from affekt.data.manifest import Manifest  # noqa: PLC0415
+            from affekt.training.export import ExportOptions  # noqa: PLC0415
+
+            of = None if prior_manifest is None else Manifest.open(prior_manifest)
+            labels = tuple(label or PRIMARY)
+            options = ExportOptions(name, precision, labels, prior, of, licence, metrics, mirror)
+            folder = _export_face(checkpoint, out, calibrate, options)
     except ModuleNotFoundError as error:
         raise _missing("export", error) from None
-
-    options = ExportOptions(
-        name=name,
-        precision=precision,
-        labels=tuple(label or PRIMARY),
-        prior=prior,
-        prior_manifest=None if prior_manifest is None else Manifest.open(prior_manifest),
-        licence=licence,
-        metrics=dict(map(_named_figures, figures or ())),
-    )
-    manifests = [Manifest.open(path) for path in calibrate]
-    bundle = export_bundle(checkpoint, out, manifests, options)
     with text_output("-") as write:
-        write(f"{bundle.folder}\n")
+        write(f"{folder}\n")
+
+
+def _export_context(
+    checkpoint: Path, out: Path, manifests: list[Path], options: ContextExportOptions
+) -> Path:
+    from affekt.data.people import PersonManifest  # noqa: PLC0415
+    from affekt.training.context_export import export_context  # noqa: PLC0415
+
+    people = [PersonManifest.open(path) for path in manifests]
+    return export_context(checkpoint, out, people, options).folder
+
+
+def _export_face(
+    checkpoint: Path, out: Path, manifests: list[Path], options: ExportOptions
+) -> Path:
+    from affekt.data.manifest import Manifest  # noqa: PLC0415
+    from affekt.training.export import export_bundle  # noqa: PLC0415
+
+    faces = [Manifest.open(path) for path in manifests]
+    return export_bundle(checkpoint, out, faces, options).folder
 
 
 def _named_figures(text: str) -> tuple[str, Any]:

@@ -16,6 +16,9 @@ from affekt.bundle import write_atomically
 from affekt.errors import BundleError
 from affekt.models.backbones import build_backbone, load_matching
 
+DESCRIPTION = "affekt"
+"""Where in a safetensors file's metadata the description lies."""
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
@@ -54,14 +57,41 @@ class FaceNetwork(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.spec = spec
-        self.register_buffer("mean", _channels(spec.mean), persistent=False)
-        self.register_buffer("std", _channels(spec.std), persistent=False)
+        self.register_buffer("mean", channels(spec.mean), persistent=False)
+        self.register_buffer("std", channels(spec.std), persistent=False)
 
     def forward(self, faces: Tensor) -> Tensor:
         """Logits of shape (n, number of labels)."""
         if faces.dtype == torch.uint8:
             faces = (faces.float() / 255 - self.mean) / self.std
         return cast(Tensor, self.backbone(faces))
+
+
+class Mirrored(nn.Module):
+    """A backbone that sees every face twice, as it is and mirrored, and takes the mean.
+
+    The mean is that of the features before the classifier, which for a linear one is that of the
+    logits.
+
+    Args:
+        backbone: of timm, with a linear classifier.
+    """
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Logits of normalised faces of shape (n, 3, size, size)."""
+        body = cast(Any, self.backbone)
+        both = torch.cat([faces, faces.flip(3)])
+        features = body.forward_head(body.forward_features(both), pre_logits=True)
+        mean = features.reshape(2, -1, features.shape[1]).mean(dim=0)
+        return cast(Tensor, self.get_classifier()(mean))
+
+    def get_classifier(self) -> nn.Module:
+        """The backbone's own."""
+        return cast(nn.Module, cast(Any, self.backbone).get_classifier())
 
 
 def build_network(
@@ -82,8 +112,7 @@ def build_network(
 
 def save_network(path: Path, weights: dict[str, Tensor], spec: NetworkSpec) -> None:
     """Writes the backbone's weights with the spec inside, as one safetensors file, atomically."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    write_atomically(path, save(tensors, metadata={"affekt": json.dumps(asdict(spec))}))
+    save_described(path, weights, asdict(spec))
 
 
 def load_network(path: Path) -> FaceNetwork:
@@ -92,12 +121,7 @@ def load_network(path: Path) -> FaceNetwork:
     Raises:
         BundleError: no such file, or not one that `save_network` wrote.
     """
-    try:
-        with safe_open(path, framework="pt") as stream:
-            described = json.loads((stream.metadata() or {})["affekt"])
-            weights = {name: stream.get_tensor(name).float() for name in stream.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise BundleError(f"{path}: not a network saved by affekt train ({error})") from None
+    described, weights = load_described(path, "face")
     for name in ("labels", "mean", "std"):
         described[name] = tuple(described[name])
     spec = NetworkSpec(**described)
@@ -106,5 +130,41 @@ def load_network(path: Path) -> FaceNetwork:
     return FaceNetwork(body, spec).eval()
 
 
-def _channels(values: tuple[float, float, float]) -> Tensor:
+def save_described(path: Path, weights: dict[str, Tensor], described: dict[str, Any]) -> None:
+    """Writes weights with a description inside, as one safetensors file, atomically."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    write_atomically(path, save(tensors, metadata={DESCRIPTION: json.dumps(described)}))
+
+
+def load_described(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and the weights, in single precision, that `save_described` wrote.
+
+    Raises:
+        BundleError: no such file, not one of ours, or the network is of another kind.
+    """
+    found = saved_kind(path)
+    if found != kind:
+        raise BundleError(f"{path}: a {found!r} network; a {kind!r} network is needed")
+    with safe_open(path, framework="pt") as stream:
+        described = json.loads(stream.metadata()[DESCRIPTION])
+        weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+    return {k: v for k, v in described.items() if k != "kind"}, floats
+
+
+def saved_kind(path: Path) -> str:
+    """The kind of a saved network, ``face`` or ``context``.
+
+    Raises:
+        BundleError: no such file, or not one that ``affekt train`` wrote.
+    """
+    try:
+        with safe_open(path, framework="pt") as stream:
+            return str(json.loads((stream.metadata() or {})[DESCRIPTION]).get("kind", "face"))
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise BundleError(f"{path}: not a network saved by affekt train ({error})") from None
+
+
+def channels(values: tuple[float, float, float]) -> Tensor:
+    """One value per channel, shape (1, 3, 1, 1), for crops of shape (n, 3, size, size)."""
     return torch.tensor(values).view(1, 3, 1, 1)

@@ -24,15 +24,43 @@ Art. 5(1)(f)), and people must be told where such a system is used (Art. 50(3)).
 
 ## Limits
 
+"""
+
+FACE_LIMITS = """\
 Labels are the opinions of raters, mostly about posed or press pictures; cultures, ages and skin
 tones are not balanced and were not recorded, so no figures by group can be given. Faces smaller
 than about 32 pixels, seen from the side, or hidden in part are read with less certainty.
 """
 
+CONTEXT_LIMITS = """\
+Labels are the opinions of one to five annotators per person, who often disagree; rare categories
+have few examples, so their probabilities are rough and their figures wide. The scene weighs
+in: the same person can be read otherwise in another place, and habits of the annotators about
+gender, age and place are in the labels. Look at the figures by group before relying on them.
+"""
+
 
 def face_card(info: BundleInfo) -> str:
     """The card of a face model as Markdown."""
-    parts = [f"# {info.name}", _summary(info), USES, _training(info), _figures(info.metrics)]
+    uses = f"{USES.strip()}\n\n{FACE_LIMITS}"
+    parts = [f"# {info.name}", _summary(info), uses, _training(info), _figures(info.metrics)]
+    return _joined(parts)
+
+
+def context_card(info: BundleInfo) -> str:
+    """The card of a context model as Markdown."""
+    parts = [
+        f"# {info.name}",
+        _context_summary(info),
+        f"{USES.strip()}\n\n{CONTEXT_LIMITS}",
+        _context_training(info),
+        _cross_validated(info.training.get("cross_validated")),
+        *(_context_figures(name, figures) for name, figures in info.metrics.items()),
+    ]
+    return _joined(parts)
+
+
+def _joined(parts: list[str]) -> str:
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
@@ -53,13 +81,97 @@ def _training(info: BundleInfo) -> str:
         f"- first weights: {training.get('start')}",
         f"- epoch: {training.get('epoch')} (counted from 0), weights averaged over the steps",
         f"- export: {export.get('precision')}, prior strength {export.get('prior')}"
-        + (f" of {export['prior_manifest']}" if export.get("prior_manifest") else ""),
+        + (f" of {export['prior_manifest']}" if export.get("prior_manifest") else "")
+        + (", mean of the face and its mirror image" if export.get("mirror") else ""),
         f"- temperature fitted on validation faces: {_counts(export.get('calibrated_on', {}))}",
-        "- recipe:",
-        "```json",
-        json.dumps(training.get("config", {}), indent=1),
-        "```",
+        *_recipe(training),
     ]
+    return "\n".join(lines)
+
+
+def _recipe(training: Mapping[str, Any]) -> list[str]:
+    return ["- recipe:", "```json", json.dumps(training.get("config", {}), indent=1), "```"]
+
+
+def _context_summary(info: BundleInfo) -> str:
+    streams = [
+        f"- {name}: {spec.size} x {spec.size} pixels, crop rule {spec.crop}, encoder {spec.encoder}"
+        + (", the person blanked" if spec.blank_person else "")
+        for name, spec in info.streams.items()
+    ]
+    needs = "".join(f" Needs the face bundle {name!r}." for name in info.needs)
+    return "\n".join(
+        [
+            f"Apparent emotion of a person in a picture: {len(info.labels)} categories of EMOTIC, "
+            "each with a calibrated probability and a threshold, and valence, arousal and "
+            f"dominance from 1 to 10.{needs}",
+            "",
+            *streams,
+            "",
+            f"Licence of the weights: {info.licence}",
+        ]
+    )
+
+
+def _context_training(info: BundleInfo) -> str:
+    training, export = info.training, info.training.get("export", {})
+    encoders = [
+        f"- encoder {name}: {e['backbone']}, first weights {e['weights']}, trained: {e['train']}"
+        for name, e in training.get("encoders", {}).items()
+    ]
+    chosen = (
+        [f"- epoch: {training['epoch']} (counted from 0), weights averaged over the steps"]
+        if "epoch" in training
+        else [f"- heads: {training.get('heads')}, their mean is the model"]
+    )
+    lines = [
+        "## How it was made",
+        *encoders,
+        *chosen,
+        f"- export: encoders {export.get('precision')}, head {export.get('head_precision')}",
+        f"- calibration and thresholds fitted on: {_counts(export.get('calibrated_on', {}))}",
+        *_recipe(training),
+    ]
+    return "\n".join(lines)
+
+
+def _cross_validated(splits: Mapping[str, Mapping[str, Any]] | None) -> str:
+    if splits is None:
+        return ""
+    lines = [
+        "## Cross-validated",
+        "Each person by the head that never saw their picture, by the split of the data set.",
+        "",
+        "| split | figure | value |",
+        "|---|---|---|",
+    ]
+    for split, figures in splits.items():
+        for name, value in figures.items():
+            if isinstance(value, float):
+                lines.append(f"| {split}, n = {figures['n']} | {name} | {value:.4f} |")
+    return "\n".join(lines)
+
+
+def _context_figures(name: str, figures: Mapping[str, Any]) -> str:
+    lines = [
+        f"## {name}: {figures['split']}, n = {figures['n']}",
+        "Intervals: bootstrap by picture, 95%.",
+        "",
+        "| figure | value | 95% interval |",
+        "|---|---|---|",
+    ]
+    for key in ("map", "map_official", "jaccard", "f1", "ece"):
+        if figures.get(key) is not None:
+            interval = _interval(figures.get(f"{key}_ci95"))
+            lines.append(f"| {key} | {figures[key]:.4f} | {interval} |")
+    for key in ("vad_mae", "vad_ccc"):
+        for dimension, value in (figures.get(key) or {}).items():
+            interval = _interval((figures.get(f"{key}_ci95") or {}).get(dimension))
+            lines.append(f"| {key} {dimension} | {value:.4f} | {interval} |")
+    for label, value in (figures.get("ap") or {}).items():
+        if value is not None:
+            interval = _interval((figures.get("ap_ci95") or {}).get(label))
+            lines.append(f"| AP of {label} | {value:.4f} | {interval} |")
     return "\n".join(lines)
 
 

@@ -27,7 +27,7 @@ from affekt.evaluation.calibration import fit_temperature, source_weights
 from affekt.inference.runtime import FaceModel, softmax
 from affekt.labels import PRIMARY
 from affekt.media import ImageRgb
-from affekt.models.build import FaceNetwork, load_network
+from affekt.models.build import FaceNetwork, Mirrored, load_network
 from affekt.training.card import face_card
 from affekt.training.onnx_graph import quantize, store_half, trace
 
@@ -64,6 +64,8 @@ class ExportOptions:
         prior_manifest: whose training split gives that prior.
         licence: of the weights.
         metrics: figures to put into the description and the card, by the name of their data.
+        mirror: the model looks at every face as it is and mirrored, and takes the mean: a little
+            more accurate, and half as fast.
     """
 
     name: str
@@ -73,6 +75,7 @@ class ExportOptions:
     prior_manifest: Manifest | None = None
     licence: str = "not stated"
     metrics: Mapping[str, Any] | None = None
+    mirror: bool = False
 
 
 def export_bundle(
@@ -100,6 +103,8 @@ def export_bundle(
         )
     network = _with_labels(load_network(Path(checkpoint)), options.labels)
     _add_prior(network, options)
+    if options.mirror:
+        network = FaceNetwork(Mirrored(network.backbone), network.spec).eval()
     faces = FaceDataset(manifests, "train", options.labels, network.spec.size)
     model = PRECISIONS[options.precision].convert(
         trace(network, network.spec.size),
@@ -116,6 +121,7 @@ def _description(network: FaceNetwork, options: ExportOptions) -> BundleInfo:
         "precision": options.precision,
         "prior": options.prior,
         "prior_manifest": _prior_name(options),
+        "mirror": options.mirror,
     }
     return BundleInfo(
         name=options.name,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -19,19 +16,27 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Sampler
 
-from affekt.bundle import write_atomically
 from affekt.data.dataset import FaceDataset, Sample, source_priors
 from affekt.data.manifest import Manifest
-from affekt.errors import ConfigError
 from affekt.models.build import FaceNetwork, build_network, save_network
+from affekt.training.checkpoints import (
+    BEST,
+    CHECKPOINT,
+    CURVES,
+    METRICS,
+    append_metrics,
+    identity,
+    load_state,
+    save_state,
+)
 from affekt.training.config import TrainConfig
 from affekt.training.losses import adjusted_cross_entropy, log_priors
 from affekt.training.processes import Progress, run_processes
 from affekt.training.scores import score_sources
+from affekt.training.steps import bare, decay_groups, patience_is_over, warm_cosine
 from affekt.view.plots import plot_training
 
-CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
-METRICS, CURVES = "metrics.jsonl", "curves.png"
+PROGRESS = ("epoch", "best_score", "best_epoch")
 
 
 @dataclass
@@ -71,7 +76,10 @@ def _train(fabric: Fabric, config: TrainConfig, progress: Progress | None) -> Pa
     priors = log_priors(
         torch.from_numpy(source_priors(train_set)).float(), config.loss.logit_adjustment
     ).to(fabric.device)
-    while run.epoch < config.optim.epochs and not _patience_is_over(config, run):
+    patience = config.optim.patience
+    while run.epoch < config.optim.epochs and not patience_is_over(
+        patience, run.epoch, run.best_epoch
+    ):
         started = time.monotonic()
         torch.manual_seed(hash((config.run.seed, run.epoch)) % 2**31)
         train_set.epoch, train_set.size = run.epoch, config.size_at(run.epoch)
@@ -109,18 +117,10 @@ def _start(config: TrainConfig, fabric: Fabric) -> _Run:
         use_buffers=True,
     )
     optimizer = torch.optim.AdamW(
-        _decay_groups(network, config.optim.weight_decay), lr=config.optim.lr
+        decay_groups(network.parameters(), config.optim.weight_decay), lr=config.optim.lr
     )
     wrapped, optimizer = fabric.setup(network, optimizer)
     return _Run(wrapped, averaged, optimizer)
-
-
-def _decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
 
 
 def _train_epoch(
@@ -148,7 +148,7 @@ def _train_epoch(
         fabric.clip_gradients(run.network, run.optimizer, max_norm=config.optim.clip)
         run.optimizer.step()
         run.optimizer.zero_grad()
-        run.averaged.update_parameters(_bare(run.network))
+        run.averaged.update_parameters(bare(run.network))
         total += loss.detach()
         if progress is not None and fabric.is_global_zero:
             progress(run.epoch, step + 1, steps)
@@ -218,25 +218,12 @@ def _share(order: list[int], rank: int, processes: int, batch: int) -> list[int]
 def learning_rate(config: TrainConfig, epoch: float) -> float:
     """The learning rate at a fractional epoch: linear warm-up, then half a cosine to zero."""
     optim = config.optim
-    if epoch < optim.warmup_epochs:
-        return optim.lr * (epoch + 1e-3) / optim.warmup_epochs
-    done = (epoch - optim.warmup_epochs) / max(optim.epochs - optim.warmup_epochs, 1e-9)
-    return optim.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+    return optim.lr * warm_cosine(epoch, optim.epochs, optim.warmup_epochs)
 
 
 def _set_lr(config: TrainConfig, run: _Run, epoch: float) -> None:
     for group in run.optimizer.param_groups:
         group["lr"] = learning_rate(config, epoch)
-
-
-def _bare(network: nn.Module) -> nn.Module:
-    module = getattr(network, "module", network)
-    return module if isinstance(module, nn.Module) else network
-
-
-def _patience_is_over(config: TrainConfig, run: _Run) -> bool:
-    patience = config.optim.patience
-    return bool(patience) and run.best_epoch >= 0 and run.epoch - 1 - run.best_epoch >= patience
 
 
 def _record(
@@ -258,62 +245,27 @@ def _record(
         history = {"config": asdict(config), "epoch": run.epoch - 1, "val": scores}
         spec = replace(network.spec, history=history)
         save_network(out / BEST, network.backbone.state_dict(), spec)
-    plot_training(_append_metrics(out / METRICS, record), out / CURVES)
+    plot_training(append_metrics(out / METRICS, record), out / CURVES)
     _save(config, run, out / CHECKPOINT)
 
 
-def _append_metrics(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Adds a line; lines of epochs that a killed run had not completed are replaced."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    earlier = [json.loads(line) for line in lines]
-    records = [*(line for line in earlier if line["epoch"] < record["epoch"]), record]
-    write_atomically(path, "".join(f"{json.dumps(line)}\n" for line in records).encode())
-    return records
-
-
 def _save(config: TrainConfig, run: _Run, path: Path) -> None:
-    partial = path.with_name(path.name + ".partial")
+    progress = {name: getattr(run, name) for name in PROGRESS}
     state = {
-        "config": _identity(config),
-        "network": _bare(run.network).state_dict(),
+        "network": bare(run.network).state_dict(),
         "averaged": run.averaged.state_dict(),
         "optimizer": run.optimizer.state_dict(),
-        "progress": {
-            "epoch": run.epoch,
-            "best_score": run.best_score,
-            "best_epoch": run.best_epoch,
-        },
+        "progress": progress,
     }
-    with partial.open("wb") as stream:
-        torch.save(state, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    save_state(path, identity(config), state)
 
 
 def _resume(config: TrainConfig, fabric: Fabric, run: _Run, out: Path) -> None:
-    path = out / CHECKPOINT
-    if not path.exists():
+    state = load_state(out / CHECKPOINT, identity(config), fabric.device)
+    if state is None:
         return
-    try:
-        state = torch.load(path, map_location=fabric.device, weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{path}: not a checkpoint of affekt train ({reason})") from None
-    if state["config"] != _identity(config):
-        raise ConfigError(
-            f"{out}: holds a run of another recipe; give run.out another folder or remove it"
-        )
-    _bare(run.network).load_state_dict(state["network"])
+    bare(run.network).load_state_dict(state["network"])
     run.averaged.load_state_dict(state["averaged"])
     run.optimizer.load_state_dict(state["optimizer"])
     for name, value in state["progress"].items():
         setattr(run, name, value)
-
-
-def _identity(config: TrainConfig) -> str:
-    """What must be equal for one run to continue another: all but where and on what it runs."""
-    content = asdict(config)
-    content["run"] = {"seed": config.run.seed}
-    content["data"].pop("workers")
-    return json.dumps(content, sort_keys=True)

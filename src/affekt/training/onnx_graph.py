@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,28 +23,68 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
 
-INPUT, OUTPUT = "face", "logits"
+from affekt.errors import BundleError
+
+INPUT, OUTPUT, FEATURES = "face", "logits", "features"
 HALF_MIN_VALUES = 64
 """Smaller tensors stay in single precision: they weigh nothing."""
 
 
 def trace(network: nn.Module, size: int) -> bytes:
-    """The network in single precision, for batches of any size.
+    """The network in single precision, for batches of any size; outputs ``logits``, ``features``.
 
     Args:
         network: in evaluation mode; takes float (n, 3, size, size).
         size: side of the input in pixels.
     """
+    return show_features(to_onnx(network, {INPUT: (3, size, size)}, [OUTPUT]))
+
+
+def to_onnx(
+    network: nn.Module, inputs: Mapping[str, tuple[int, ...]], outputs: Sequence[str]
+) -> bytes:
+    """Any network in single precision, for batches of any size.
+
+    Args:
+        network: in evaluation mode; takes as many float tensors.
+        inputs: names, and shapes without the batch.
+        outputs: names.
+    """
+    batch: list[Any] = [{0: torch.export.Dim("n")}]  # named once: the others are found equal
+    batch += [{0: torch.export.Dim.DYNAMIC}] * (len(inputs) - 1)
     program = torch.onnx.export(
         network,
-        (torch.zeros(2, 3, size, size),),
-        input_names=[INPUT],
-        output_names=[OUTPUT],
-        dynamic_shapes=({0: torch.export.Dim("n")},),
+        tuple(torch.zeros(2, *shape) for shape in inputs.values()),
+        input_names=list(inputs),
+        output_names=list(outputs),
+        dynamic_shapes=(tuple(batch),) if _takes_any_number(network) else tuple(batch),
         dynamo=True,
         verbose=False,
     )
     return bytes(cast(Any, program).model_proto.SerializeToString())
+
+
+def show_features(model: bytes) -> bytes:
+    """The same model with a second output ``features``: what its last linear layer reads.
+
+    Only the graph's description grows, by one node without weights.
+
+    Raises:
+        BundleError: ``logits`` does not come from a linear layer.
+    """
+    graph_model = onnx.load_from_string(model)
+    graph = graph_model.graph
+    last = next((node for node in graph.node if OUTPUT in node.output), None)
+    if last is None or last.op_type != "Gemm":
+        raise BundleError(f"output {OUTPUT!r} does not come from one linear layer: no features")
+    shapes = onnx.shape_inference.infer_shapes(graph_model).graph.value_info
+    width = next(v for v in shapes if v.name == last.input[0]).type.tensor_type.shape.dim[1]
+    batch = graph.output[0].type.tensor_type.shape.dim[0]
+    shape = [batch.dim_param, width.dim_value]
+    graph.node.append(helper.make_node("Identity", [last.input[0]], [FEATURES]))
+    graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, shape))
+    onnx.checker.check_model(graph_model)
+    return bytes(graph_model.SerializeToString())
 
 
 def store_half(model: bytes) -> bytes:
@@ -74,6 +115,9 @@ def store_half(model: bytes) -> bytes:
 def quantize(model: bytes, calibration: npt.NDArray[np.float32], batch: int = 64) -> bytes:
     """The same model with int8 weights (per channel) and activations, in QDQ form.
 
+    Weights use seven of the eight bits: on processors without VNNI instructions the sum of two
+    products would else overflow, and the model answer differently there.
+
     Args:
         model: from `trace`.
         calibration: normalised inputs, shape (n, 3, size, size), a few hundred real faces.
@@ -86,9 +130,10 @@ def quantize(model: bytes, calibration: npt.NDArray[np.float32], batch: int = 64
         quantize_static(
             str(prepared),
             str(small),
-            _Batches(calibration, batch),
+            _Batches(_input_name(model), calibration, batch),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
+            reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
@@ -100,7 +145,8 @@ def quantize(model: bytes, calibration: npt.NDArray[np.float32], batch: int = 64
 class _Batches(CalibrationDataReader):  # type: ignore[misc]
     """Hands the calibration inputs to ONNX Runtime's quantiser."""
 
-    def __init__(self, inputs: npt.NDArray[np.float32], batch: int) -> None:
+    def __init__(self, name: str, inputs: npt.NDArray[np.float32], batch: int) -> None:
+        self._name = name
         self._batches: Iterator[npt.NDArray[np.float32]] = (
             inputs[i : i + batch] for i in range(0, len(inputs), batch)
         )
@@ -108,4 +154,13 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
     def get_next(self) -> dict[str, Any] | None:
         """The next batch, None at the end."""
         following = next(self._batches, None)
-        return None if following is None else {INPUT: following}
+        return None if following is None else {self._name: following}
+
+
+def _input_name(model: bytes) -> str:
+    return str(onnx.load_from_string(model).graph.input[0].name)
+
+
+def _takes_any_number(network: nn.Module) -> bool:
+    parameters = inspect.signature(network.forward).parameters.values()
+    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)

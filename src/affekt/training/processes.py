@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
+from typing import Protocol, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from affekt.errors import AffektError, ConfigError
-from affekt.training.config import RunConfig, TrainConfig
+from affekt.training.recipe import RunConfig
 
 Progress = Callable[[int, int, int], None]
 """Called with epoch, step and steps per epoch."""
 
-Work = Callable[[Fabric, TrainConfig, Progress | None], Path]
+
+class HasRun(Protocol):
+    """Any recipe: it says where and how to run."""
+
+    @property
+    def run(self) -> RunConfig:
+        """See `RunConfig`."""
 
 
-def run_processes(work: Work, config: TrainConfig, progress: Progress | None) -> Path:
+Config = TypeVar("Config", bound=HasRun)
+Work = Callable[[Fabric, Config, Progress | None], Path]
+
+
+def run_processes(work: Work[Config], config: Config, progress: Progress | None) -> Path:
     """Does the work on every device of the recipe and gives what the first process gave.
 
-    One device is served by this process. For several, processes are spawned, so ``work`` must be
-    a function of a module, and a script that calls this needs the usual ``__main__`` guard.
+    One device is served by this process, and so is this process's share where ``torchrun``
+    started it. For several devices, processes are spawned, so ``work`` must be a function of a
+    module, and a script that calls this needs the usual ``__main__`` guard.
 
     Raises:
         AffektError: what the work raised in any process.
     """
     fabric = _fabric(config.run)
-    if config.run.devices == 1:
+    if _by_torchrun():
+        fabric.launch()
+    if _by_torchrun() or config.run.devices == 1:
         return _work(fabric, work, config, progress)
     received, sent = Pipe(duplex=False)
     errors: list[AffektError] = []
@@ -49,12 +64,21 @@ def run_processes(work: Work, config: TrainConfig, progress: Progress | None) ->
     return result
 
 
+def _by_torchrun() -> bool:
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def _fabric(run: RunConfig) -> Fabric:
+    devices, nodes, strategy = run.devices, 1, "auto" if run.devices == 1 else "ddp_spawn"
+    if _by_torchrun():
+        devices, strategy = int(os.environ["LOCAL_WORLD_SIZE"]), "ddp"
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
     try:
         return Fabric(
             accelerator=run.accelerator,
-            devices=run.devices,
-            strategy="auto" if run.devices == 1 else "ddp_spawn",
+            devices=devices,
+            num_nodes=nodes,
+            strategy=strategy,
             precision=run.precision,  # type: ignore[arg-type]
         )
     except (ValueError, RuntimeError) as error:
@@ -62,13 +86,13 @@ def _fabric(run: RunConfig) -> Fabric:
         raise ConfigError(f"run: cannot be set up on this machine: {reason}") from None
 
 
-def _work(fabric: Fabric, work: Work, config: TrainConfig, progress: Progress | None) -> Path:
+def _work(fabric: Fabric, work: Work[Config], config: Config, progress: Progress | None) -> Path:
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     return work(fabric, config, progress)
 
 
-def _spawned(fabric: Fabric, work: Work, config: TrainConfig, sent: Connection) -> Path:
+def _spawned(fabric: Fabric, work: Work[Config], config: Config, sent: Connection) -> Path:
     try:
         return _work(fabric, work, config, lambda *step: sent.send(step))
     except AffektError as error:

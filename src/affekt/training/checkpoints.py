@@ -1,0 +1,78 @@
+"""What a run leaves on disk: a checkpoint that a kill cannot spoil, and a line per epoch."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from affekt.bundle import write_atomically
+from affekt.errors import ConfigError
+
+CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
+METRICS, CURVES = "metrics.jsonl", "curves.png"
+
+
+def append_metrics(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Adds a line; lines of epochs that a killed run had not completed are replaced."""
+    earlier = read_metrics(path) if path.exists() else []
+    records = [*(line for line in earlier if line["epoch"] < record["epoch"]), record]
+    write_atomically(path, "".join(f"{json.dumps(line)}\n" for line in records).encode())
+    return records
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines that `append_metrics` wrote."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def save_state(path: Path, identity: str, state: dict[str, Any]) -> None:
+    """Writes a run's state for `load_state`: the old file or the new one is there, whole."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as stream:
+        torch.save({"config": identity, **state}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def load_state(path: Path, identity: str, device: torch.device) -> dict[str, Any] | None:
+    """What `save_state` wrote, None where there is no file.
+
+    Raises:
+        ConfigError: not such a file, or the state of a run of another recipe.
+    """
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{path}: not a checkpoint of affekt train ({reason})") from None
+    if state["config"] != identity:
+        raise ConfigError(
+            f"{path.parent}: holds a run of another recipe; give run.out another folder or "
+            "remove it"
+        )
+    return state
+
+
+def identity(config: Any, leave_out: Sequence[str] = ()) -> str:
+    """What must be equal for one run to continue another: all but where and on what it runs.
+
+    Args:
+        config: a recipe.
+        leave_out: further ``table.key`` that change nothing.
+    """
+    content = asdict(config)
+    content["run"] = {"seed": config.run.seed}
+    for key in ("data.workers", *leave_out):
+        table, name = key.split(".")
+        content[table].pop(name)
+    return json.dumps(content, sort_keys=True)

@@ -1,0 +1,111 @@
+"""Honest probabilities and label sets from what a model said of people it did not learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from affekt.evaluation.calibration import fit_platt, fit_sigmoid
+from affekt.evaluation.thresholds import break_even_thresholds
+from affekt.labels import CATEGORIES
+
+FloatArray = npt.NDArray[np.float64]
+
+FEW = 30
+"""Fewer people tell nothing about how VAD is to be corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What turns logits into probabilities and these into labels.
+
+    Attributes:
+        platt: scale and shift of each category's logit.
+        thresholds: of each category's probability.
+        people: it was fitted on.
+    """
+
+    platt: dict[str, tuple[float, float]]
+    thresholds: dict[str, float]
+    people: int
+
+
+def calibrate(logits: npt.ArrayLike, truth: npt.ArrayLike, agreement: float = 1.0) -> Calibration:
+    """Platt scaling of each category, then thresholds where precision equals recall.
+
+    Args:
+        logits: shape (n, 26).
+        truth: shape (n, 26), bool.
+        agreement: see `annotator_exponent`: the probability p of the people's labels is turned
+            into 1 - (1 - p)^agreement, that of labels by another number of annotators. The
+            thresholds name the same people either way.
+    """
+    z, y = np.asarray(logits, dtype=np.float64), np.asarray(truth, dtype=bool)
+    fitted = [fit_platt(z[:, k], y[:, k]) for k in range(len(CATEGORIES))]
+    if agreement != 1:
+        said = probabilities(z, dict(zip(CATEGORIES, fitted, strict=True)))
+        wanted = 1 - (1 - said) ** agreement
+        fitted = [fit_sigmoid(z[:, k], wanted[:, k]) for k in range(len(CATEGORIES))]
+    platt = dict(zip(CATEGORIES, fitted, strict=True))
+    thresholds = break_even_thresholds(probabilities(z, platt), y)
+    return Calibration(platt, dict(zip(CATEGORIES, thresholds.tolist(), strict=True)), len(z))
+
+
+def annotator_exponent(
+    shares: tuple[float, float], annotators: tuple[int, int], wanted: int
+) -> float:
+    """What turns the labels of so many annotators into those of ``wanted`` annotators.
+
+    A person's labels are the union of the annotators', so more annotators give more labels. If n
+    of them left a category out with probability (1 - q)^(n^a), then a = 1 where they are
+    independent and 0 where they say the same; a follows from the labels of two splits.
+
+    Args:
+        shares: mean share of the categories that a person has, in each of two splits, 0 to 1.
+        annotators: of these splits, two numbers.
+        wanted: annotators of the labels to predict.
+
+    Returns:
+        The exponent e for which 1 - (1 - p)^e is the probability for ``wanted`` annotators,
+        where p is that of the second split.
+
+    >>> round(annotator_exponent((0.1, 0.19), (1, 2), 1), 3)  # independent: 0.19 = 1 - 0.9^2
+    0.5
+    """
+    left_out = np.log1p(-np.asarray(shares))
+    power = np.log(left_out[1] / left_out[0]) / np.log(annotators[1] / annotators[0])
+    return float((wanted / annotators[1]) ** power)
+
+
+def vad_correction(said: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Scale and shift of each dimension that bring predictions nearest to other people's labels.
+
+    Least squares; a scale from 0 to 1, for what is learnt from few people is said too boldly.
+
+    Args:
+        said: shape (n, 3).
+        truth: shape (n, 3); people with NaN do not count.
+
+    Returns:
+        Scale and shift, shape (3,) each; 1 and 0 where nobody counts.
+    """
+    known = np.isfinite(truth).all(axis=1)
+    p, v = np.asarray(said, dtype=np.float64)[known], np.asarray(truth, dtype=np.float64)[known]
+    if len(p) < FEW:
+        return np.ones(p.shape[1]), np.zeros(p.shape[1])
+    spread = p - p.mean(axis=0)
+    scale = np.clip((spread * v).sum(axis=0) / (spread**2).sum(axis=0), 0, 1)
+    return scale, v.mean(axis=0) - scale * p.mean(axis=0)
+
+
+def probabilities(logits: npt.ArrayLike, platt: dict[str, tuple[float, float]]) -> FloatArray:
+    """Calibrated probabilities of logits (n, 26).
+
+    >>> probabilities(np.zeros((1, 26)), dict.fromkeys(CATEGORIES, (1.0, 0.0)))[0, :2].tolist()
+    [0.5, 0.5]
+    """
+    scales, shifts = np.array([platt[name] for name in CATEGORIES]).T
+    scaled = np.asarray(logits, dtype=np.float64) * scales + shifts
+    return np.asarray(0.5 * (1 + np.tanh(scaled / 2)))

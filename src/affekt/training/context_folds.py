@@ -1,0 +1,254 @@
+"""Cross-training: K heads, each trained without its own K-th of the pictures.
+
+A small validation split is a poor judge and a waste of labels. Here everybody is learnt from by
+K - 1 heads and judged by the one that never saw their picture; the mean of the heads is the
+model, and the judgements calibrate it, set its thresholds and measure it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from affekt.data.people_dataset import PersonDataset
+from affekt.errors import DataError
+from affekt.labels import CATEGORIES, VAD
+from affekt.models.context import (
+    ContextNetwork,
+    ContextSpec,
+    new_head,
+    save_context,
+    with_heads,
+)
+from affekt.models.fusion import FusionHead
+from affekt.training.checkpoints import (
+    BEST,
+    CHECKPOINT,
+    METRICS,
+    append_metrics,
+    identity,
+    load_state,
+    save_state,
+)
+from affekt.training.context_calibration import annotator_exponent, calibrate, vad_correction
+from affekt.training.context_config import ContextConfig
+from affekt.training.context_data import LabelledPeople, People, same_picture
+from affekt.training.context_losses import build_loss
+from affekt.training.context_scores import score_people
+from affekt.training.context_steps import (
+    Reader,
+    Task,
+    head_outputs,
+    lesson_of,
+    start_head,
+    start_run,
+    train_epoch,
+)
+from affekt.training.processes import Progress
+
+OUT_OF_FOLD = "out_of_fold.npz"
+HARMLESS = ("features.folder",)
+"""What a run may go on with changed."""
+
+
+IntArray = npt.NDArray[np.int64]
+FloatArray32 = npt.NDArray[np.float32]
+
+
+@dataclass
+class _Found:
+    """The heads so far, and what each said of its own K-th; NaN where none has spoken yet."""
+
+    logits: Tensor
+    vad: Tensor
+    heads: list[dict[str, Tensor]] = field(default_factory=list)
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"logits": self.logits, "vad": self.vad, "heads": self.heads}
+
+
+def train_folds(
+    config: ContextConfig,
+    fabric: Fabric,
+    network: ContextNetwork,
+    people: People,
+    labelled: LabelledPeople | None,
+    *,
+    progress: Progress | None,
+) -> Path:
+    """Trains the K heads and those on everybody, or goes on with those that are missing.
+
+    Every head is trained for all epochs and its averaged weights are taken: nothing is chosen by
+    looking at its own K-th, or its figures would be too good. ``out_of_fold.npz`` keeps what each
+    head said of it: ids, logits and VAD.
+
+    Returns:
+        The path of the network with the mean of the heads.
+    """
+    out, count = Path(config.run.out), config.data.folds
+    folds = fold_of(people.dataset, count, config.run.seed)
+    found = _resumed(config, fabric, people)
+    out.mkdir(parents=True, exist_ok=True)
+    for number in range(len(found.heads), count + config.data.refit):
+        started = time.monotonic()
+        torch.manual_seed(hash((config.run.seed, number, 3)) % 2**31)
+        task = _task(config, people, labelled, np.flatnonzero(folds != number))
+        head, loss = _train_head(
+            _seeded(config, number), fabric, network.spec, task, _shifted(progress, config, number)
+        )
+        held = np.flatnonzero(folds == number).tolist()
+        if held:
+            places = people.places(held)
+            found.logits[places], found.vad[places] = head_outputs(head, people, places)
+        found.heads.append(head.state_dict())
+        seconds = round(time.monotonic() - started, 2)
+        append_metrics(
+            out / METRICS,
+            {"epoch": number, "train_loss": loss, "held_pictures": len(held), "seconds": seconds},
+        )
+        save_state(out / CHECKPOINT, identity(config, HARMLESS), found.state())
+    _finish(config, network, people, found)
+    return out / BEST
+
+
+def fold_of(dataset: PersonDataset, folds: int, seed: int) -> IntArray:
+    """The fold of each picture, shape (pictures,).
+
+    Rows of one picture share a fold, also where it is in two splits. Pictures with rare
+    categories are dealt out first, each to the fold that has fewest people of its rarest
+    category, then fewest people, so that every fold has some of all.
+    """
+    counts = dataset.categories.sum(axis=0)
+    groups: dict[str, list[int]] = {}
+    for number, item in enumerate(dataset.items):
+        groups.setdefault(same_picture(dataset.rows[item.first]), []).append(number)
+    order = np.random.default_rng((seed, folds)).permutation(len(groups))
+    names = [list(groups)[place] for place in order]
+    labels = {name: _labels(dataset, groups[name]) for name in names}
+    rarest = {name: _rarest(labels[name], counts) for name in names}
+    names.sort(key=lambda name: counts[rarest[name]])
+    held = np.zeros((folds, len(counts)))
+    people = np.zeros(folds)
+    result = np.zeros(len(dataset), dtype=np.int64)
+    for name in names:
+        fold = int(np.lexsort((people, held[:, rarest[name]]))[0])
+        held[fold] += labels[name].sum(axis=0)
+        people[fold] += len(labels[name])
+        result[groups[name]] = fold
+    return result
+
+
+def _labels(dataset: PersonDataset, items: list[int]) -> FloatArray32:
+    spans = [dataset.items[item] for item in items]
+    return np.concatenate([dataset.categories[span.first : span.last] for span in spans])
+
+
+def _rarest(labels: FloatArray32, counts: npt.NDArray[np.floating[Any]]) -> int:
+    present = labels.any(axis=0)
+    return int(np.where(present, counts, np.inf).argmin()) if present.any() else 0
+
+
+def _resumed(config: ContextConfig, fabric: Fabric, people: People) -> _Found:
+    path = Path(config.run.out) / CHECKPOINT
+    state = load_state(path, identity(config, HARMLESS), fabric.device)
+    if state is not None:
+        return _Found(state["logits"], state["vad"], state["heads"])
+    count = people.dataset.persons
+    nothing = [torch.full((count, len(names)), torch.nan) for names in (CATEGORIES, VAD)]
+    return _Found(nothing[0], nothing[1])
+
+
+def _task(
+    config: ContextConfig, people: People, labelled: LabelledPeople | None, pictures: IntArray
+) -> Task:
+    places = people.places(pictures.tolist())
+    categories = torch.from_numpy(people.dataset.categories)[places]
+    loss, lesson = build_loss(config.loss, categories), lesson_of(config.teacher, labelled)
+    return Task(people, labelled, loss, pictures.tolist(), lesson)
+
+
+def _train_head(
+    config: ContextConfig, fabric: Fabric, spec: ContextSpec, task: Task, progress: Progress | None
+) -> tuple[FusionHead, float]:
+    """A head's averaged weights after all epochs, and the last epoch's mean loss."""
+    head = new_head(spec)
+    start_head(head, task, config)
+    run = start_run(fabric, Reader(ContextNetwork(spec, {}, head, {}), encoded=True), config.optim)
+    loss = 0.0
+    for run.epoch in range(config.optim.epochs):
+        loss = train_epoch(config, fabric, run, task, progress)
+    run.use_averaged()
+    return head.eval(), loss
+
+
+def _seeded(config: ContextConfig, number: int) -> ContextConfig:
+    """The recipe of a head: those on everybody differ in their seed alone."""
+    extra = max(number - config.data.folds + 1, 0)
+    return replace(config, run=replace(config.run, seed=config.run.seed + extra))
+
+
+def _shifted(progress: Progress | None, config: ContextConfig, fold: int) -> Progress | None:
+    """Counts the epochs of all heads through."""
+    if progress is None:
+        return None
+    first = fold * config.optim.epochs
+    return lambda epoch, step, steps: progress(first + epoch, step, steps)
+
+
+def _finish(config: ContextConfig, network: ContextNetwork, people: People, found: _Found) -> None:
+    """Writes what the heads said, then the network with all of them."""
+    out, dataset = Path(config.run.out), people.dataset
+    logits, vad = found.logits.cpu().numpy(), found.vad.cpu().numpy()
+    with (out / OUT_OF_FOLD).open("wb") as stream:
+        np.savez_compressed(stream, ids=[row.id for row in dataset.rows], logits=logits, vad=vad)
+    loss = build_loss(config.loss, torch.from_numpy(dataset.categories))
+    split_of = np.array([row.split for row in dataset.rows])
+    scores = {}
+    for split in sorted(set(split_of)):
+        rows = split_of == split
+        truth = dataset.categories[rows], dataset.vad[rows]
+        scores[split] = score_people(logits[rows], vad[rows], *truth, loss)
+    chosen = np.isin(split_of, config.data.calibrate_on)
+    if not chosen.any():
+        raise DataError(f"data.calibrate_on: nobody in {', '.join(config.data.calibrate_on)}")
+    agreement = _agreement(config, dataset, split_of)
+    fitted = calibrate(logits[chosen], dataset.categories[chosen] > 0.5, agreement)
+    scale, shift = vad_correction(vad[chosen], dataset.vad[chosen])
+    history = {
+        "config": asdict(config),
+        "cross_validated": scores,
+        "calibration": asdict(fitted),
+        "annotator_exponent": agreement,
+        "vad_correction": {"scale": scale.tolist(), "shift": shift.tolist()},
+    }
+    states = found.heads[config.data.folds :] or found.heads
+    heads = [new_head(network.spec) for _ in states]
+    for head, state in zip(heads, states, strict=True):
+        head.load_state_dict(state)
+        _correct_vad(head, torch.from_numpy(scale).float(), torch.from_numpy(shift).float())
+    save_context(out / BEST, with_heads(network, heads), history=history)
+
+
+def _agreement(
+    config: ContextConfig, dataset: PersonDataset, split_of: npt.NDArray[np.str_]
+) -> float:
+    if not config.data.annotators:
+        return 1.0
+    train, val, wanted = config.data.annotators
+    shares = [float(dataset.categories[split_of == s].mean()) for s in ("train", "val")]
+    return annotator_exponent((shares[0], shares[1]), (train, val), wanted)
+
+
+@torch.no_grad()
+def _correct_vad(head: FusionHead, scale: Tensor, shift: Tensor) -> None:
+    head.vad.weight.mul_(scale[:, None])
+    head.vad.bias.mul_(scale).add_(shift)

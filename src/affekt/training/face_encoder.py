@@ -1,0 +1,42 @@
+"""A face bundle as the frozen encoder of a context model's face stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from affekt.bundle import MODEL_FILE, find_bundle
+from affekt.inference.runtime import FaceModel
+from affekt.models.context import ExternalEncoder
+
+
+class FaceEncoder:
+    """Features from uint8 face crops by ONNX Runtime, exactly those of the finished predictor."""
+
+    def __init__(self, model: FaceModel) -> None:
+        self.model = model
+
+    def __call__(self, crops: Tensor) -> Tensor:
+        """Features of crops (n, 3, size, size), shape (n, width), on the crops' device."""
+        faces = np.ascontiguousarray(crops.cpu().numpy().transpose(0, 2, 3, 1))
+        return torch.from_numpy(self.model.features(faces)).to(crops.device)
+
+
+def face_encoder(name: str) -> ExternalEncoder:
+    """The encoder that a recipe names.
+
+    Args:
+        name: of a face bundle, or its folder, perhaps after ``bundle:``.
+
+    Raises:
+        BundleError: no such bundle, not a face model, or one that gives no features.
+    """
+    bundle = find_bundle(name.removeprefix("bundle:"))
+    model = FaceModel(bundle)
+    stream = replace(bundle.info.streams["face"], encoder=f"bundle:{bundle.info.name}")
+    encode = FaceEncoder(model)
+    blank = torch.zeros(1, 3, stream.size, stream.size, dtype=torch.uint8)
+    return ExternalEncoder(encode, stream, encode(blank).shape[1], bundle.info.files[MODEL_FILE])

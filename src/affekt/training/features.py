@@ -1,0 +1,222 @@
+"""Features of frozen encoders: computed once, so that heads train in seconds on a CPU."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from affekt.data.people_dataset import PersonDataset, PersonSample, collate_people, fill_batches
+from affekt.errors import DataError, UsageError
+from affekt.geometry import GEOMETRY_FEATURES
+from affekt.training.feature_store import (
+    GEOMETRY,
+    VERSION,
+    Array,
+    FeatureStore,
+    StoreLayout,
+    append_chunk,
+    create_store,
+    finished_chunks,
+    only_writer,
+    open_store,
+)
+
+Encode = Callable[[dict[str, Tensor]], dict[str, Tensor]]
+"""Features (n, width) of each stream from its uint8 crops (n, 3, size, size); n may differ."""
+
+PEOPLE_PER_CHUNK = 32
+"""What is encoded at once, and what a kill may lose."""
+
+
+def cache_features(
+    encode: Encode,
+    dataset: PersonDataset,
+    folder: str | Path,
+    *,
+    key: Mapping[str, Any],
+    views: int = 1,
+    dtype: str = "float32",
+    workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> FeatureStore:
+    """The features of everyone in a data set, computed where they are not stored yet.
+
+    Each view of a picture is decoded once; a scene that is the same for all its people is encoded
+    once. Faces that were not found, and people without a picture, are not encoded. Stores of
+    several keys lie side by side; a kill loses at most a chunk, the next call goes on; processes
+    that want the same store wait for the one that writes it.
+
+    Args:
+        encode: the frozen encoders, in evaluation mode.
+        dataset: whose people, streams and augmentation.
+        folder: of all stores.
+        key: what the encoders are, ready for JSON: the SHA-256 of their weights. Data,
+            preprocessing, augmentation, views and type are added here.
+        views: how often to see each picture: view 0 is plain, view ``v`` what epoch ``v`` shows.
+        dtype: ``float32``, or ``float16`` for half the space at three significant digits.
+        workers: processes that decode and crop.
+        progress: called with how many people are done, over all views, and how many there are.
+
+    Raises:
+        UsageError: views without augmentation, or another type.
+        DataError: a picture that cannot be read, or features that are not finite numbers.
+        OutputError: the store cannot be written.
+
+    Warns:
+        UserWarning: a store that is damaged or truncated, which is then computed anew.
+    """
+    if dtype not in ("float32", "float16"):
+        raise UsageError(f"features cannot be stored as {dtype!r}: give float32 or float16")
+    if views < 1 or (views > 1 and dataset.augment is None):
+        raise UsageError(f"{views} views: give 1, or more with augmentation")
+    layout = _layout(encode, dataset, key, views, dtype)
+    store = Path(folder) / _name(layout.key)
+    with only_writer(store):
+        checks = _started(store, layout)
+        _fill(encode, dataset, store, layout, checks, workers=workers, progress=progress)
+    people = dataset.has_face, dataset.pictured, dataset.pictures
+    return open_store(store, layout, people)
+
+
+def _layout(
+    encode: Encode, dataset: PersonDataset, key: Mapping[str, Any], views: int, dtype: str
+) -> StoreLayout:
+    widths = _widths(encode, dataset)
+    shared = frozenset(
+        name for name, spec in dataset.streams.items() if name == "scene" and not spec.blank_person
+    )
+    rows = {name: len(dataset) if name in shared else dataset.persons for name in widths}
+    shapes = {name: (views, rows[name], width) for name, width in widths.items()}
+    geometry = (views, dataset.persons, len(GEOMETRY_FEATURES))
+    return StoreLayout(
+        key=_key(dataset, key, views, dtype),
+        shapes={**shapes, GEOMETRY: geometry},
+        dtypes={**dict.fromkeys(shapes, dtype), GEOMETRY: "float32"},
+        shared=shared,
+        chunks=tuple(_chunks(dataset)),
+        views=views,
+    )
+
+
+def _key(dataset: PersonDataset, key: Mapping[str, Any], views: int, dtype: str) -> dict[str, Any]:
+    varied: dict[str, Any] = {}
+    if views > 1 and dataset.augment is not None:
+        varied = {"augment": asdict(dataset.augment), "seed": dataset.seed}
+    stored = {"version": VERSION, "views": views, "dtype": dtype, "chunk": PEOPLE_PER_CHUNK}
+    return {"encoders": dict(key), "data": dataset.identity(), "varied": varied, "stored": stored}
+
+
+def _name(key: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+
+
+@torch.inference_mode()
+def _widths(encode: Encode, dataset: PersonDataset) -> dict[str, int]:
+    black = {
+        name: torch.zeros(1, 3, spec.size, spec.size, dtype=torch.uint8)
+        for name, spec in dataset.streams.items()
+    }
+    return {name: int(features.shape[1]) for name, features in encode(black).items()}
+
+
+def _chunks(dataset: PersonDataset) -> list[tuple[slice, slice]]:
+    batches = fill_batches(dataset, range(len(dataset)), PEOPLE_PER_CHUNK)
+    return [
+        (
+            slice(items[0], items[-1] + 1),
+            slice(dataset.items[items[0]].first, dataset.items[items[-1]].last),
+        )
+        for items in batches
+    ]
+
+
+def _started(store: Path, layout: StoreLayout) -> list[int]:
+    """The checksums of what is stored already; a store that cannot be used is made anew."""
+    if store.exists():
+        try:
+            return finished_chunks(store, layout)
+        except DataError as error:
+            warnings.warn(f"{error}; its features are computed anew", stacklevel=3)
+            shutil.rmtree(store)
+    create_store(store, layout)
+    return []
+
+
+def _fill(
+    encode: Encode,
+    dataset: PersonDataset,
+    store: Path,
+    layout: StoreLayout,
+    checks: list[int],
+    *,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    total = layout.views * dataset.persons
+    for view in range(layout.views):
+        todo = layout.chunks[len(checks) - view * len(layout.chunks) :]
+        loader: DataLoader[PersonSample] = DataLoader(
+            _view(dataset, view),
+            batch_sampler=[list(range(pictures.start, pictures.stop)) for pictures, _ in todo],
+            collate_fn=collate_people,
+            num_workers=workers,
+            generator=torch.Generator(),  # its own: training must not depend on what was stored
+        )
+        for (_, people), batch in zip(todo, loader, strict=True):
+            sample = PersonSample(*batch)
+            pictures = dataset.pictures[people]
+            append_chunk(store, layout, checks, _encoded(encode, sample, pictures, layout))
+            if progress is not None:
+                progress(view * dataset.persons + people.stop, total)
+
+
+def _view(dataset: PersonDataset, view: int) -> PersonDataset:
+    seen = copy.copy(dataset)
+    seen.epoch = view
+    if view == 0:
+        seen.augment = None
+    return seen
+
+
+@torch.inference_mode()
+def _encoded(
+    encode: Encode, batch: PersonSample, pictures: npt.NDArray[np.int64], layout: StoreLayout
+) -> dict[str, Array]:
+    """What is to be stored of a chunk, by name; ``pictures`` is the picture of each person."""
+    everyone = np.arange(len(pictures))
+    first_of_each = np.unique(pictures, return_index=True)[1]
+    rows = {n: first_of_each if n in layout.shared else everyone for n in batch.images}
+    present = {n: _present(batch, n).numpy()[rows[n]] for n in batch.images}
+    crops = {n: images[_some(rows[n][present[n]])] for n, images in batch.images.items()}
+    stored: dict[str, Array] = {GEOMETRY: batch.geometry.numpy()}
+    for name, features in encode(crops).items():
+        values = np.zeros((len(rows[name]), features.shape[1]), layout.dtypes[name])
+        if present[name].any():
+            with np.errstate(over="ignore"):
+                values[present[name]] = features.float().cpu().numpy()
+        if not np.isfinite(values).all():
+            raise DataError(f"the {name} features are not finite as {values.dtype}")
+        stored[name] = values
+    return stored
+
+
+def _present(batch: PersonSample, stream: str) -> Tensor:
+    return batch.has_face if stream == "face" else batch.pictured
+
+
+def _some(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The rows, or one that is not needed: encoders take no empty batch."""
+    return rows if len(rows) else np.zeros(1, np.int64)

@@ -1,0 +1,156 @@
+"""Recipes in general: typed fields read from TOML, checked when built, refused by their key."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from affekt.errors import ConfigError, nearest
+
+Recipe = TypeVar("Recipe")
+
+KINDS = ("face", "context")
+
+Ranges = Mapping[str, tuple[Callable[[Any], bool], tuple[str, ...]]]
+"""What values may be: how to say it, its test, and the ``table.key`` it holds for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Where and how to run.
+
+    Attributes:
+        out: folder for checkpoints, metrics and curves.
+        seed: of everything random.
+        accelerator: ``auto``, ``cpu``, ``cuda``, ``mps``, as Lightning Fabric takes it.
+        devices: how many of them; on a CPU, how many processes.
+        precision: ``32-true``, ``bf16-mixed`` or another of Lightning Fabric's.
+        threads: of each process on a CPU; 0 leaves it to torch.
+    """
+
+    out: str
+    seed: int = 0
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "32-true"
+    threads: int = 0
+
+
+def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The content of a recipe's file; each override is ``table.key=value`` with a TOML value.
+
+    Raises:
+        ConfigError: no such file, not TOML, an override of another form.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    for override in overrides:
+        _apply(content, override)
+    return content
+
+
+def recipe_kind(content: Mapping[str, Any]) -> str:
+    """What the recipe trains, one of `KINDS`; a recipe that does not say so trains a face model.
+
+    Raises:
+        ConfigError: another kind.
+
+    >>> recipe_kind({"kind": "context"}), recipe_kind({})
+    ('context', 'face')
+    """
+    kind = content.get("kind", KINDS[0])
+    if kind not in KINDS:
+        raise ConfigError(f"kind: expected {' or '.join(KINDS)}, got {kind!r}")
+    return str(kind)
+
+
+def build_recipe(of: type[Recipe], content: Mapping[str, Any], kind: str) -> Recipe:
+    """A recipe from nested dictionaries.
+
+    Args:
+        of: the dataclass to make.
+        content: what `read_recipe` gave.
+        kind: what this dataclass describes.
+
+    Raises:
+        ConfigError: another kind, an unknown or missing key, a wrong type.
+    """
+    found = recipe_kind(content)
+    if found != kind:
+        raise ConfigError(f"kind: a recipe of a {kind} model is expected here, got {found!r}")
+    built: Recipe = _build(of, {k: v for k, v in content.items() if k != "kind"}, "")
+    return built
+
+
+def check_ranges(recipe: Any, ranges: Ranges) -> None:
+    """Refuses a value out of its range by the name of its key."""
+    for accepted, (holds, keys) in ranges.items():
+        for key in keys:
+            table, name = key.split(".")
+            require(holds(getattr(getattr(recipe, table), name)), key, accepted)
+
+
+def require(holds: bool, where: str, accepted: str) -> None:
+    """Raises a `ConfigError` that names the key and what it may be, unless that holds."""
+    if not holds:
+        raise ConfigError(f"{where}: expected {accepted}")
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    *tables, name = key.strip().split(".")
+    if not (equals and tables and all(tables) and name):
+        raise ConfigError(f"--set {override}: expected table.key=value, such as optim.epochs=3")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    table: Any = content
+    for part in tables:
+        table = table.setdefault(part, {}) if isinstance(table, dict) else table
+    if isinstance(table, dict):  # else refused with the rest
+        table[name] = parsed
+
+
+def _build(kind: Any, content: Any, where: str) -> Any:
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{where.rstrip('.')}: expected a table, got {content!r}")
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in content:
+        if key not in fields:
+            raise ConfigError(f"unknown key {where}{key}: {nearest(key, fields)}")
+    types_of = get_type_hints(kind)
+    missing = [
+        f.name
+        for f in fields.values()
+        if f.default is f.default_factory is dataclasses.MISSING and f.name not in content
+    ]
+    if missing:
+        raise ConfigError(f"missing key {where}{missing[0]}")
+    return kind(**{k: _value(types_of[k], v, f"{where}{k}") for k, v in content.items()})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if get_origin(kind) is UnionType:  # a table or value that may be left out
+        kind = next(given for given in get_args(kind) if given is not NoneType)
+    if dataclasses.is_dataclass(kind):
+        return _build(kind, value, f"{where}.")
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: expected a list, got {value!r}")
+        return tuple(_value(get_args(kind)[0], item, where) for item in value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise ConfigError(f"{where}: expected {kind.__name__}, got {value!r}")
+    return value

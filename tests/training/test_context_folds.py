@@ -1,0 +1,138 @@
+"""Cross-training: nobody is judged by a head that saw their picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from affekt.data.people import PersonManifest
+from affekt.data.people_dataset import PersonDataset
+from affekt.labels import CATEGORIES
+from affekt.models.context import ContextNetwork, load_context
+from affekt.training.context_config import ContextConfig
+from affekt.training.context_data import same_picture
+from affekt.training.context_folds import fold_of
+from affekt.training.context_loop import train_context
+
+Recipe = Callable[..., ContextConfig]
+
+
+@pytest.fixture
+def folds_recipe(context_recipe: Recipe, drawn_people: Path) -> ContextConfig:
+    return context_recipe(
+        data={"manifests": [str(drawn_people)], "folds": 3},
+        features={"cache": True},
+        optim={"epochs": 4},
+    )
+
+
+def everybody(config: ContextConfig) -> PersonDataset:
+    manifests = [PersonManifest.open(path) for path in config.data.manifests]
+    return PersonDataset(manifests, ("train", "val"), {}, tuning=True)
+
+
+def test_folds_part_the_pictures_and_share_out_every_category(
+    folds_recipe: ContextConfig,
+) -> None:
+    dataset = everybody(folds_recipe)
+    folds = fold_of(dataset, 3, seed=1)
+    assert folds.shape == (13,) and set(folds) == {0, 1, 2}
+    of_person = folds[dataset.pictures]
+    people = np.bincount(of_person)
+    assert people.max() - people.min() <= 4
+    counts = np.stack([dataset.categories[of_person == fold].sum(axis=0) for fold in range(3)])
+    frequent = dataset.categories.sum(axis=0) >= 3
+    assert (counts[:, frequent] > 0).all()
+    assert not np.array_equal(folds, fold_of(dataset, 3, seed=2))
+    np.testing.assert_array_equal(folds, fold_of(dataset, 3, seed=1))
+
+
+def test_one_picture_in_two_splits_stays_in_one_fold(
+    tmp_path: Path, write_drawn_people: Callable[..., PersonManifest]
+) -> None:
+    manifests = [
+        write_drawn_people(tmp_path / name, {"train": (1,) * 6}) for name in ("first", "second")
+    ]
+    dataset = PersonDataset(manifests, ("train",), {})
+    folds = fold_of(dataset, 3, seed=0)
+    names = [same_picture(dataset.rows[item.first]) for item in dataset.items]
+    assert len(set(names)) == 6
+    assert folds[:6].tolist() == folds[6:].tolist()
+
+
+def test_the_model_is_the_mean_of_heads_that_were_judged_on_what_they_had_not_seen(
+    folds_recipe: ContextConfig,
+) -> None:
+    config = folds_recipe
+    seen: list[tuple[int, int, int]] = []
+    network = load_context(train_context(config, lambda *step: seen.append(step)))
+    trained = [epoch for epoch, _, _ in seen if epoch >= 0]
+    assert trained == sorted(trained) and trained[-1] == 3 * 4 - 1
+    assert network.spec.heads == 3 and len(network.head.heads) == 3
+    dataset = everybody(config)
+    streams = PersonDataset(dataset.manifests, ("train", "val"), network.spec.streams, tuning=True)
+    folds = fold_of(dataset, 3, config.run.seed)
+    said = np.load(Path(config.run.out) / "out_of_fold.npz")
+    assert said["ids"].tolist() == [row.id for row in dataset.rows]
+    for picture in (0, 5, 12):
+        sample = streams[picture]
+        with torch.inference_mode():
+            features = network.encode(sample.images, sample.has_face, sample.pictured)
+            rest = (sample.has_face, sample.pictured, sample.geometry)
+            logits, vad = network.head.heads[folds[picture]](features, *rest)
+        np.testing.assert_allclose(
+            said["logits"][sample.place.numpy()], logits, rtol=1e-3, atol=1e-4
+        )
+        np.testing.assert_allclose(said["vad"][sample.place.numpy()], vad, rtol=1e-3, atol=1e-4)
+    history = network.spec.history
+    assert {k: v["n"] for k, v in history["cross_validated"].items()} == {"train": 18, "val": 8}
+    assert set(history["calibration"]["platt"]) == set(CATEGORIES)
+    assert history["calibration"]["people"] == 8
+
+
+def test_heads_on_everybody_are_the_model_and_the_folds_still_calibrate_it(
+    context_recipe: Recipe, drawn_people: Path, tmp_path: Path
+) -> None:
+    def trained(name: str, refit: int) -> tuple[ContextNetwork, np.ndarray]:
+        config = context_recipe(
+            run={"out": str(tmp_path / name)},
+            data={"manifests": [str(drawn_people)], "folds": 3, "refit": refit},
+            features={"cache": True},
+            optim={"epochs": 2},
+        )
+        network = load_context(train_context(config))
+        return network, np.load(tmp_path / name / "out_of_fold.npz")["logits"]
+
+    (folds, said), (refit, same) = trained("folds", 0), trained("refit", 2)
+    np.testing.assert_array_equal(said, same)
+    assert refit.spec.heads == 2
+    assert refit.spec.history["calibration"] == folds.spec.history["calibration"]
+    first, second = (head.categories.weight for head in refit.head.heads)
+    assert not torch.equal(first, second)
+    assert all(not torch.equal(first, head.categories.weight) for head in folds.head.heads)
+
+
+def test_a_run_that_stopped_after_a_head_goes_on_with_the_next(
+    context_recipe: Recipe, tmp_path: Path
+) -> None:
+    def recipe(name: str) -> ContextConfig:
+        return context_recipe(
+            run={"out": str(tmp_path / name)}, data={"folds": 2}, features={"cache": True}
+        )
+
+    def stop_in_the_second_head(epoch: int, step: int, steps: int) -> None:
+        if epoch == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_context(recipe("halved"), stop_in_the_second_head)
+    resumed: list[int] = []
+    best = train_context(recipe("halved"), lambda epoch, *_: resumed.append(epoch))
+    assert min(resumed) == 3  # the first epoch of the second head
+    whole = load_context(train_context(recipe("whole"))).state_dict()
+    for name, tensor in load_context(best).state_dict().items():
+        assert torch.equal(tensor, whole[name]), name
