@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from affekt.data.manifest import SPLITS, FaceRow, Manifest, write_manifest
+from affekt.data.manifest import FaceRow, Manifest, write_manifest
+from affekt.data.parquet import SPLITS
 from affekt.errors import BundleError, DataError, OutputError, UsageError
-from affekt.evaluation.evaluate import BATCH, evaluate, write_predictions
+from affekt.evaluation.evaluate import BATCH, evaluate
+from affekt.evaluation.predictions_file import write_predictions
 from affekt.geometry import face_crop_matrix
 from affekt.inference.runtime import FaceModel
 from affekt.labels import PRIMARY, PRIMARY_AND_CONTEMPT

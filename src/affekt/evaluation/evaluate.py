@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from affekt.bundle import Bundle
-from affekt.data.manifest import SPLITS, FaceRow, Manifest, read_face_picture
-from affekt.errors import DataError, MissingExtraError, OutputError, UsageError, nearest
+from affekt.data.manifest import FaceRow, Manifest, read_face_picture
+from affekt.data.parquet import SPLITS
+from affekt.errors import DataError, UsageError, nearest
 from affekt.evaluation import metrics
 from affekt.evaluation.bootstrap import N_RESAMPLES, percentile_interval, resample
 from affekt.evaluation.metrics import FloatArray, IntArray
@@ -20,12 +19,6 @@ from affekt.evaluation.report import Estimate, Evaluation, Predictions, skipped_
 from affekt.geometry import face_crop_matrix
 from affekt.inference.runtime import FaceModel
 from affekt.media import ImageRgb, warp
-
-try:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-except ImportError:
-    raise MissingExtraError("an evaluation", "data") from None
 
 Progress = Callable[[int, int], None]
 """Called with the number of faces done and of all."""
@@ -180,34 +173,6 @@ def score(
         bootstrap={"n_resamples": n_resamples, "seed": seed},
         predictions=predictions,
     )
-
-
-def write_predictions(path: str | Path, predictions: Predictions) -> None:
-    """Writes one row per scored face to Parquet: who it is, both labels, every probability.
-
-    Columns: ``id``, ``source``, ``split``, ``label``, ``predicted`` and ``p_<label>`` for each.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    names = np.array(predictions.labels, dtype=object)
-    columns: dict[str, Any] = {
-        "id": predictions.ids,
-        "source": predictions.sources,
-        "split": [predictions.split] * len(predictions.ids),
-        "label": names[predictions.truth],
-        "predicted": names[metrics.predicted(predictions.probabilities)],
-    }
-    for label, shares in zip(predictions.labels, predictions.probabilities.T, strict=True):
-        columns[f"p_{label}"] = shares.astype(np.float32)
-    target = Path(path)
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        pq.write_table(pa.table(columns), partial)
-        partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write the predictions {target}: {error}") from None
 
 
 def _scored(

@@ -17,6 +17,7 @@ from affekt.errors import DataError
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 ECE_BINS = 15
 """Equal-width bins of the expected calibration error."""
@@ -90,7 +91,7 @@ def accuracy(confusion: npt.ArrayLike) -> FloatArray:
     0.875
     """
     counts = np.asarray(confusion)
-    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+    return ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
 
 
 def balanced_accuracy(confusion: npt.ArrayLike) -> FloatArray:
@@ -100,7 +101,7 @@ def balanced_accuracy(confusion: npt.ArrayLike) -> FloatArray:
     0.875
     """
     recall = per_class(confusion).recall
-    return _ratio(np.nansum(recall, axis=-1), np.isfinite(recall).sum(axis=-1))
+    return ratio(np.nansum(recall, axis=-1), np.isfinite(recall).sum(axis=-1))
 
 
 def per_class(confusion: npt.ArrayLike) -> PerClass:
@@ -117,9 +118,9 @@ def per_class(confusion: npt.ArrayLike) -> PerClass:
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
     support, guesses = counts.sum(axis=-1), counts.sum(axis=-2)
     return PerClass(
-        recall=_ratio(hits, support),
-        precision=_ratio(hits, guesses),
-        f1=_ratio(2 * hits, support + guesses),
+        recall=ratio(hits, support),
+        precision=ratio(hits, guesses),
+        f1=ratio(2 * hits, support + guesses),
         support=support,
     )
 
@@ -172,7 +173,7 @@ def reliability(
     confidence = np.asarray(probabilities, dtype=np.float64).max(axis=1)
     count = np.bincount(bin_of, minlength=bins)
     sums = (np.bincount(bin_of, weights=w, minlength=bins) for w in (confidence, confidence + gap))
-    mean_confidence, hit_rate = (_ratio(total, count) for total in sums)
+    mean_confidence, hit_rate = (ratio(total, count) for total in sums)
     return {
         "count": count.astype(np.float64),
         "confidence": mean_confidence,
@@ -212,7 +213,7 @@ def _checked_labels(labels: npt.NDArray[Any], k: int) -> IntArray:
     return labels.astype(np.int64)
 
 
-def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> FloatArray:
+def ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> FloatArray:
     """Part over whole; NaN where the whole is 0."""
     part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
     undefined = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)

@@ -93,7 +93,7 @@ class Evaluation:
                 label: dict(zip(labels, row, strict=True))
                 for label, row in zip(labels, self.confusion.tolist(), strict=True)
             },
-            "floors": {name: _plain(value) for name, value in self.floors.items()},
+            "floors": {name: plain(value) for name, value in self.floors.items()},
             "skipped": self.predictions.skipped,
             "bootstrap": self.bootstrap,
         }
@@ -127,12 +127,17 @@ def skipped_line(skipped: Mapping[str, int]) -> str:
 def _with_intervals(figures: Mapping[str, Estimate]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, (value, low, high) in figures.items():
-        result[name] = _plain(value)
-        result[f"{name}_ci95"] = None if np.isnan(low) else [_plain(low), _plain(high)]
+        result[name] = plain(value)
+        result[f"{name}_ci95"] = None if np.isnan(low) else [plain(low), plain(high)]
     return result
 
 
-def _plain(value: float) -> float | None:
+def plain(value: float) -> float | None:
+    """A figure for JSON: six decimals, None where it is undefined.
+
+    >>> plain(1 / 3), plain(np.nan)
+    (0.333333, None)
+    """
     return None if np.isnan(value) else round(value, 6)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,7 @@ def plot_confusion(
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.04, label="share of the true label (%)")
     bar.outline.set_visible(False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_reliability(
@@ -106,17 +106,25 @@ def plot_reliability(
     )  # fmt: skip
     bottom.set(xlabel="confidence (probability of the predicted label)", ylabel="faces (%)")
     for axes in (top, bottom):
-        _lighten(axes)
-    _save(figure, path)
+        lighten(axes)
+    save_figure(figure, path)
 
 
-def plot_training(records: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """The course of a training run: losses, and accuracies on every validation set, per epoch.
+ACCURACIES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy"}
+
+
+def plot_training(
+    records: Sequence[Mapping[str, Any]],
+    path: str | Path,
+    figures: Mapping[str, str] = ACCURACIES,
+) -> None:
+    """The course of a training run: losses, and figures on every validation set, per epoch.
 
     Args:
         records: one per epoch with ``epoch``, ``train_loss``, ``lr`` and ``val``: a mapping from
-            the validation set's name to ``loss``, ``accuracy`` and ``balanced_accuracy``.
+            the validation set's name to ``loss`` and the figures, 0 to 1.
         path: a PNG file.
+        figures: the figures' keys and what to call them; two at most.
 
     Raises:
         DataError: no record.
@@ -125,23 +133,45 @@ def plot_training(records: Sequence[Mapping[str, Any]], path: str | Path) -> Non
     if not records:
         raise DataError("no epoch to plot: train for at least one")
     figure = Figure(figsize=(10, 4.2), layout="constrained")
-    losses, accuracies = figure.subplots(1, 2)
+    losses, measured = figure.subplots(1, 2)
     epochs = [record["epoch"] for record in records]
     losses.plot(epochs, [r["train_loss"] for r in records], "-o", color=GREY, ms=3, label="train")
     for number, source in enumerate(_sources(records)):
-        line = {"color": COLOURS[number % len(COLOURS)], "marker": "o", "markersize": 3}
-        losses.plot(*_course(records, source, "loss"), **line, label=f"{source}, validation")
-        accuracies.plot(*_course(records, source, "accuracy"), **line, label=f"{source}, accuracy")
-        line |= {"linestyle": "--", "marker": "s", "label": f"{source}, balanced accuracy"}
-        accuracies.plot(*_course(records, source, "balanced_accuracy"), **line)
-    losses.set(xlabel="epoch", ylabel="loss (nats per face)", title="Loss")
-    accuracies.set(xlabel="epoch", ylabel="correct (%)", title="Accuracy on validation faces")
-    for axes in (losses, accuracies):
+        line = {"color": COLOURS[number % len(COLOURS)], "markersize": 3}
+        losses.plot(*_course(records, source, "loss"), "-o", **line, label=f"{source}, validation")
+        for (key, name), style in zip(figures.items(), ("-o", "--s"), strict=False):
+            course = _course(records, source, key)
+            measured.plot(*course, style, **line, label=f"{source}, {name}")
+    losses.set(xlabel="epoch", ylabel="loss", title="Loss")
+    measured.set(xlabel="epoch", ylabel="%", title="On validation data")
+    for axes, place in ((losses, "upper right"), (measured, "lower right")):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axes.get_lines():
-            axes.legend(frameon=False, fontsize="small", handlelength=3)
-        _lighten(axes)
-    _save(figure, path)
+            axes.legend(loc=place, frameon=False, fontsize="small", handlelength=3)
+        lighten(axes)
+    save_figure(figure, path)
+
+
+def lighten(axes: Axes, grid: Literal["x", "y"] = "y") -> None:
+    """Takes frame and weight off a diagram: two spines less, light grid lines behind the data."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, axis=grid, color="#e3e5e8", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Writes the whole picture as PNG at once, so that a failure leaves no half of it.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    content = BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(content, format="png", dpi=DPI)
+    try:
+        Path(path).write_bytes(content.getvalue())
+    except OSError as error:
+        raise OutputError(f"{path}: the figure cannot be written ({error.strerror})") from None
 
 
 def _write_cells(axes: Axes, counts: npt.NDArray[Any], share: npt.NDArray[np.float64]) -> None:
@@ -166,20 +196,3 @@ def _course(
 
 def _sources(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted({source for record in records for source in record["val"]})
-
-
-def _lighten(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, axis="y", color="#e3e5e8", linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
-def _save(figure: Figure, path: str | Path) -> None:
-    """Writes the whole picture at once, so that a failure leaves no half of it."""
-    content = BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(content, format="png", dpi=DPI)
-    try:
-        Path(path).write_bytes(content.getvalue())
-    except OSError as error:
-        raise OutputError(f"{path}: the figure cannot be written ({error.strerror})") from None

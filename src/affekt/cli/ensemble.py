@@ -1,0 +1,52 @@
+"""``affekt ensemble``: several context models made into one bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from affekt.cli.evaluate import ReportFormat
+from affekt.cli.output import encode, say, text_output
+from affekt.cli.progress import progress_bar
+
+
+def ensemble(
+    *,
+    models: Annotated[list[str], typer.Argument(help="Context models: names or folders.")],
+    data: Annotated[
+        Path, typer.Option(help="Manifest of people to fit the ensemble on: file or folder.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The ensemble's folder.")],
+    select: Annotated[
+        bool, typer.Option("--select", help="Choose the weights; without it all are equal.")
+    ] = False,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Each model also sees mirrored pictures, as a member.")
+    ] = False,
+    split: Annotated[str, typer.Option(help="To fit it on: val, train or test.")] = "val",
+    name: Annotated[str | None, typer.Option(help="The bundle's name; its folder's.")] = None,
+    kind: Annotated[
+        ReportFormat, typer.Option("--format", "-f", help="Of the report: md (Markdown) or json.")
+    ] = ReportFormat.MD,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="For the models; all cores by default.")
+    ] = None,
+) -> None:
+    """Average context models into one, and say what each adds."""
+    from affekt.bundle import find_bundle  # noqa: PLC0415
+    from affekt.data.people import PersonManifest  # noqa: PLC0415
+    from affekt.training.ensemble import EnsembleOptions, make_ensemble  # noqa: PLC0415
+
+    bundles = [find_bundle(model) for model in models]
+    manifest = PersonManifest.open(data)
+    options = EnsembleOptions(name, select, tta, split, threads)
+    with text_output("-") as write:
+        with progress_bar("people") as progress:
+            bundle, report = make_ensemble(bundles, out, manifest, options, progress)
+        say(f"affekt: the ensemble is in {bundle.folder}")
+        if kind is ReportFormat.JSON:
+            write(encode(report.to_dict()).decode() + "\n")
+        else:
+            write(report.to_markdown() + "\n")

@@ -1,0 +1,57 @@
+"""The threshold of every category over which a person is given it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from affekt.errors import DataError
+from affekt.evaluation.metrics import FloatArray
+
+NEVER = 1.0
+"""The threshold of a category that nobody has: no probability short of certainty reaches it."""
+
+
+def break_even_thresholds(probabilities: npt.ArrayLike, truth: npt.ArrayLike) -> FloatArray:
+    """Thresholds where precision and recall are closest, as EMOTIC's evaluation sets them.
+
+    Of the thresholds that find at least one positive, the one with the least
+    |precision - recall|, and among equals the one that finds most: without that condition, a
+    threshold that finds nothing would win with 0 = 0. A person is given the category when its
+    probability is at least the threshold. Fit them on validation data: on the data they are
+    measured on they are biased.
+
+    Args:
+        probabilities: shape (n, k).
+        truth: shape (n, k).
+
+    Returns:
+        Shape (k,); `NEVER` for a category without positives.
+
+    Raises:
+        DataError: shapes that do not fit, or a probability that is not a number.
+
+    >>> break_even_thresholds([[0.9], [0.6], [0.4], [0.2]], [[1], [0], [1], [0]]).tolist()
+    [0.6]
+    """
+    p, y = np.asarray(probabilities, dtype=np.float64), np.asarray(truth, dtype=bool)
+    if p.ndim != 2 or p.shape != y.shape or not np.isfinite(p).all():
+        raise DataError(
+            f"probabilities of shape {p.shape} and truth of shape {y.shape}: give (n, k) for "
+            "both, with probabilities that are numbers"
+        )
+    return np.array([_break_even(p[:, j], y[:, j]) for j in range(p.shape[1])])
+
+
+def _break_even(p: FloatArray, y: npt.NDArray[np.bool_]) -> float:
+    order = np.argsort(-p, kind="stable")
+    ranked = p[order]
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    hits, given = np.cumsum(y[order].astype(np.float64))[ends], ends + 1
+    finding = hits > 0
+    if not finding.any():
+        return NEVER
+    hits, given, ends = hits[finding], given[finding], ends[finding]
+    gap = np.abs(hits / given - hits / int(y.sum()))
+    best = np.lexsort((-hits, gap.round(12)))[0]
+    return float(ranked[ends[best]])

@@ -1,0 +1,182 @@
+"""Every metric of people against an independent oracle, or by hand."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, jaccard_score
+from torchmetrics.functional.regression import concordance_corrcoef
+
+from affekt.errors import DataError
+from affekt.evaluation import multilabel as m
+from affekt.evaluation.metrics import ECE_BINS
+
+
+def people(n=300, k=6, seed=0, *, ties=False):
+    """Truth and scores of categories from rare to common; with ``ties``, many equal scores."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random((n, k)) < np.linspace(0.02, 0.7, k)
+    truth[0] = True
+    scores = rng.random((n, k)) * 0.7 + truth * rng.random((n, k)) * 0.3
+    return truth, scores.round(1) if ties else scores
+
+
+def draws(n, count=7, seed=1):
+    rng = np.random.default_rng(seed)
+    return np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(count)])
+
+
+def eleven_points(truth, scores):
+    """The official routine, step by step and in its single precision."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(truth[order]).astype(np.float32)
+    misses = np.cumsum(~truth[order]).astype(np.float32)
+    recall, precision = hits / np.float32(truth.sum()), hits / (hits + misses)
+    level, total = 0.0, 0.0
+    for _ in range(11):
+        reached = precision[recall >= np.float32(level)]
+        total += (reached.max() if reached.size else 0.0) / 11
+        level += 0.1
+    return total
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_average_precision_is_scikit_learns(ties):
+    truth, scores = people(ties=ties)
+    expected = average_precision_score(truth, scores, average=None)
+    np.testing.assert_allclose(m.average_precision(truth, scores), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_each_draw_is_scikit_learns_on_the_rows_drawn(ties):
+    truth, scores = people(ties=ties)
+    weights = draws(len(truth))
+    found = m.average_precision(truth, scores, weights)
+    for row, drawn in zip(found, weights, strict=True):
+        expected = average_precision_score(truth, scores, average=None, sample_weight=drawn)
+        np.testing.assert_allclose(row, expected, atol=1e-12)
+    halved = m.average_precision(truth, scores, weights[0] / 2)  # not whole numbers any more
+    np.testing.assert_allclose(halved, found[0], atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=12))
+def test_average_precision_of_any_small_set(rows):
+    truth, scores = np.array([[r[0]] for r in rows]), np.array([[r[1]] for r in rows], float)
+    found = m.average_precision(truth, scores)[0]
+    if not truth.any():
+        assert math.isnan(found) and math.isnan(m.official_average_precision(truth, scores)[0])
+    else:
+        assert found == pytest.approx(average_precision_score(truth[:, 0], scores[:, 0]))
+
+
+def test_official_average_precision_is_the_official_routines():
+    truth, scores = people(n=400, k=8)
+    expected = [eleven_points(y, s) for y, s in zip(truth.T, scores.T, strict=True)]
+    np.testing.assert_allclose(m.official_average_precision(truth, scores), expected, atol=1e-6)
+
+
+def test_official_average_precision_takes_recall_levels_exactly():
+    truth = np.array([1, 0] * 10)[:, None]  # ten positives: recall hits every level
+    scores = np.linspace(1, 0, 20)[:, None]
+    expected = (1 + sum(i / (2 * i - 1) for i in range(1, 11))) / 11
+    assert m.official_average_precision(truth, scores)[0] == pytest.approx(expected)
+
+
+def test_a_drawn_row_counts_as_often_as_it_was_drawn():
+    truth, scores = people(n=60, k=3)
+    weights = draws(60, count=1)[0]
+    rows = np.repeat(np.arange(60), weights)
+    for figure in (m.average_precision, m.official_average_precision):
+        repeated = figure(truth[rows], scores[rows])
+        np.testing.assert_allclose(figure(truth, scores, weights), repeated, atol=1e-12)
+
+
+def test_a_category_that_nobody_has_is_left_out_of_the_mean():
+    truth, scores = people(k=3)
+    truth[:, 1] = False
+    ap = m.average_precision(truth, scores)
+    assert math.isnan(ap[1])
+    assert m.mean_over_categories(ap) == pytest.approx((ap[0] + ap[2]) / 2)
+    assert math.isnan(m.mean_over_categories([np.nan, np.nan]))
+
+
+def test_the_share_of_positives_is_the_average_precision_of_one_score_for_all():
+    truth, _ = people()
+    same = m.average_precision(truth, np.ones(truth.shape))
+    np.testing.assert_allclose(same, m.prevalence(truth))
+
+
+def test_chance_is_the_mean_over_random_orders():
+    truth, rng = people(n=40, k=4)[0], np.random.default_rng(0)
+    runs = [m.average_precision(truth, rng.random(truth.shape)) for _ in range(4000)]
+    np.testing.assert_allclose(m.chance_average_precision(truth), np.mean(runs, axis=0), atol=0.01)
+    assert math.isnan(m.chance_average_precision([[0], [0]])[0])
+    assert m.chance_average_precision([[1]])[0] == 1
+
+
+def test_jaccard_and_f1_are_scikit_learns():
+    truth, scores = people()
+    truth[:5] = False
+    labelled = scores > 0.55
+    labelled[:2] = False  # nothing true, nothing given: equal sets
+    expected = jaccard_score(truth, labelled, average="samples", zero_division=1)
+    assert m.jaccard(truth, labelled) == pytest.approx(expected)
+    expected = f1_score(truth, labelled, average=None, zero_division=0)
+    np.testing.assert_allclose(m.f1_scores(truth, labelled), expected)
+    drawn = draws(len(truth), count=1)[0]
+    expected = f1_score(truth, labelled, average=None, sample_weight=drawn, zero_division=0)
+    np.testing.assert_allclose(m.f1_scores(truth, labelled, drawn), expected)
+
+
+def test_vad_figures_leave_out_who_is_unknown():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(1, 10, (200, 3))
+    values = 0.5 * truth + rng.uniform(1, 4, (200, 3))
+    holes = truth.copy()
+    holes[:50, 1] = np.nan
+    error = m.mean_absolute_error(holes, values)
+    assert error[0] == pytest.approx(np.abs(truth - values)[:, 0].mean())
+    assert error[1] == pytest.approx(np.abs(truth - values)[50:, 1].mean())
+    often = 2000  # torchmetrics divides by n - 1, which many copies of each row make equal to n
+    for column, known in ((0, slice(0, 200)), (1, slice(50, 200))):
+        said, own = (np.repeat(v[known, column], often) for v in (values, truth))
+        oracle = concordance_corrcoef(torch.tensor(said), torch.tensor(own)).item()
+        assert m.concordance(holes, values)[column] == pytest.approx(oracle, abs=1e-5)
+
+
+def test_concordance_by_hand_and_of_a_constant():
+    # means 2 and 3, both variances 2/3, covariance 2/3: (4/3) / (4/3 + 1)
+    assert m.concordance([[1.0], [2.0], [3.0]], [[2.0], [3.0], [4.0]])[0] == pytest.approx(4 / 7)
+    assert m.concordance([[1.0], [2.0], [3.0]], [[5.0], [5.0], [5.0]])[0] == 0
+    assert math.isnan(m.concordance([[np.nan]], [[5.0]])[0])
+
+
+def test_calibration_error_by_bins():
+    truth, p = people()
+    expected = []
+    for y, column in zip(truth.T, p.T, strict=True):
+        edges, error = np.linspace(0, 1, ECE_BINS + 1), 0.0
+        for low, high in pairwise(edges):
+            inside = (column > low) & (column <= high)
+            if inside.any():
+                error += inside.mean() * abs(y[inside].mean() - column[inside].mean())
+        expected.append(error)
+    np.testing.assert_allclose(m.calibration_errors(truth, p), expected)
+    weights = draws(len(p), count=2)
+    rows = np.repeat(np.arange(len(p)), weights[1])
+    found = m.calibration_errors(truth, p, weights)[1]
+    np.testing.assert_allclose(found, m.calibration_errors(truth[rows], p[rows]))
+
+
+def test_bad_input_is_named():
+    with pytest.raises(DataError, match="scores that are numbers"):
+        m.average_precision([[1]], [[np.nan]])
+    with pytest.raises(DataError, match=r"truth of shape \(1, 2\)"):
+        m.average_precision([[1, 0]], [[0.5]])
+    with pytest.raises(DataError, match=r"give \(\.\.\., 2\)"):
+        m.average_precision([[1], [0]], [[0.5], [0.4]], weights=[1])

@@ -1,0 +1,161 @@
+"""A whole evaluation of people with a tiny bundle and a small manifest on disk."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from affekt.data.people import PersonManifest, read_person_picture, write_people
+from affekt.errors import BundleError, DataError, OutputError
+from affekt.evaluation import people as room
+from affekt.evaluation.floors import PersonTable
+from affekt.evaluation.multilabel import average_precision, mean_over_categories
+from affekt.evaluation.people import evaluate_people, predict_people, score_people
+from affekt.evaluation.predictions_file import write_person_predictions
+from affekt.inference.context import ContextModel
+from affekt.labels import CATEGORIES, VAD
+
+DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
+SIZES = {"train": (2,) * 32, "test": (1, 2, 3) * 8}
+
+
+@pytest.fixture(scope="module")
+def manifest(write_drawn_people, tmp_path_factory):
+    return write_drawn_people(tmp_path_factory.mktemp("people"), SIZES)
+
+
+@pytest.fixture(scope="module")
+def evaluation(tiny_context, manifest):
+    return evaluate_people(tiny_context, manifest, "test", n_resamples=40)
+
+
+def test_the_figures_are_those_of_the_persons_one_by_one(tiny_context, manifest, evaluation):
+    model, rows = ContextModel(tiny_context), list(manifest.rows("test"))
+    said = [
+        model.run([model.crop(read_person_picture(manifest, r), [r.box_xyxy], [r.face], r.people)])
+        for r in rows
+    ]
+    p = np.concatenate([output.probabilities for output in said])
+    np.testing.assert_allclose(evaluation.predictions.probabilities, p, atol=1e-5)
+    vad = np.concatenate([output.vad for output in said])
+    np.testing.assert_allclose(evaluation.predictions.vad, vad, atol=1e-4)
+    truth = np.array([[name in row.categories for name in CATEGORIES] for row in rows])
+    figures = evaluation.to_dict()
+    expected = mean_over_categories(average_precision(truth, p))
+    assert figures["n"] == len(rows) == 48 and figures["pictures"] == 24
+    assert figures["map"] == pytest.approx(float(expected), abs=1e-4)
+    low, high = figures["map_ci95"]
+    assert low <= figures["map"] <= high
+    assert figures["faces"] == sum(row.face is not None for row in rows)
+
+
+def test_json_names_everything_and_holds_no_nan(evaluation):
+    figures = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    assert list(figures["ap"]) == list(CATEGORIES)
+    assert list(figures["vad_mae"]) == list(figures["vad_ccc"]) == list(VAD)
+    absent = figures["without_positives"]
+    assert absent and figures["map_categories"] == 26 - len(absent)
+    for label in absent:
+        assert figures["ap"][label] is None and figures["ap_ci95"][label] is None
+        assert figures["support"][label] == 0
+    assert figures["floors"]["geometry"]["map"] > 0
+    assert figures["floors"]["chance"]["map"] > figures["floors"]["prevalence"]["map"]
+    assert list(figures["floors"]["constant_vad"]["vad_mae"]) == list(VAD)
+    assert set(figures["groups"]) == {"gender", "age", "source"}
+    genders = figures["groups"]["gender"]
+    assert genders["Male"]["n"] + genders["Female"]["n"] == 48
+    documented = DOCS.read_text(encoding="utf-8")
+    assert [key for key in figures if f"`{key.removesuffix('_ci95')}`" not in documented] == []
+
+
+def test_markdown_says_over_how_many_categories_the_mean_is(evaluation):
+    page = evaluation.to_markdown()
+    count = len(evaluation.without_positives)
+    assert f"over {26 - count} of 26 categories: nobody here has" in page
+    assert f"| mAP (%) | {100 * evaluation.figures.single['map'].value:.1f} (" in page
+    assert f"| {evaluation.without_positives[0]} | 0 | - | - | - | - | - |" in page
+
+
+def test_reading_in_batches_changes_nothing(tiny_context, manifest, evaluation, monkeypatch):
+    calls = []
+    monkeypatch.setattr(room, "BATCH", 5)
+    said = predict_people(
+        ContextModel(tiny_context), manifest, "test", progress=lambda *done: calls.append(done)
+    )
+    expected = evaluation.predictions.probabilities
+    np.testing.assert_allclose(said.probabilities, expected, atol=1e-5)
+    assert calls[0][0] < calls[1][0] and calls[-1] == (48, 48)
+
+
+def test_what_is_not_scored_is_counted_with_its_reason(tiny_context, manifest, tmp_path):
+    rows = list(manifest.rows("test"))[:6]
+    rows[0] = replace(rows[0], exclude="broken picture")
+    rows[1] = replace(rows[1], picture=None)
+    rows[3] = replace(rows[3], leak="same box in train")
+    write_people(tmp_path, rows, root=str(manifest.root), note={})
+    result = evaluate_people(tiny_context, PersonManifest.open(tmp_path), n_resamples=5)
+    figures = result.to_dict()
+    assert figures["n"] == 4 and figures["leaked"] == 1
+    reasons = {"excluded: broken picture": 1, "labels without a picture": 1}
+    assert figures["skipped"] == reasons
+    assert figures["floors"]["geometry"] is figures["floors"]["constant_vad"] is None
+    assert figures["warnings"][0] == "1 of the 4 persons were seen in training"
+    assert "labels without a picture (1)" in result.to_markdown()
+
+
+def test_a_bundle_without_thresholds_has_no_label_sets(write_context, manifest, tmp_path):
+    bundle = write_context(tmp_path / "plain", thresholds={})
+    figures = evaluate_people(bundle, manifest, n_resamples=5).to_dict()
+    assert figures["thresholds"] is figures["jaccard"] is figures["f1"] is None
+    assert figures["map"] > 0
+
+
+def test_floors_are_not_measured_on_who_they_learned_from(tiny_context, manifest):
+    figures = evaluate_people(tiny_context, manifest, "train", n_resamples=5).to_dict()
+    assert figures["floors"]["geometry"] is None and figures["n"] == 64
+
+
+def test_made_up_skill_shows_in_every_figure(make_predictions):
+    said, train = make_predictions(skill=0.8), make_predictions(seed=9)
+    table = PersonTable(train.geometry, train.truth, np.nan_to_num(train.vad_truth, nan=5.0))
+    options = {"model": "m", "data": "d", "thresholds": np.full(26, 0.5), "n_resamples": 20}
+    good = score_people(said, train=table, **options).to_dict()
+    assert good["map"] == good["map_official"] == good["jaccard"] == good["f1"] == 1
+    assert good["map"] > good["floors"]["geometry"]["map"] > 0
+    assert good["vad_mae"]["valence"] < good["floors"]["constant_vad"]["vad_mae"]["valence"]
+    assert good["vad_ccc"]["arousal"] > 0.8 and good["without_positives"] == ["Embarrassment"]
+
+
+def test_predictions_are_one_row_per_person(evaluation, tmp_path):
+    write_person_predictions(tmp_path / "p.parquet", evaluation.predictions)
+    rows = pq.read_table(tmp_path / "p.parquet").to_pylist()
+    assert len(rows) == 48 and rows[1]["id"] == evaluation.predictions.ids[1]
+    for i, row in enumerate(rows):
+        own = [evaluation.predictions.truth[i, CATEGORIES.index(c)] for c in row["categories"]]
+        assert all(own) and len(own) == evaluation.predictions.truth[i].sum()
+        assert row["p_Peace"] == pytest.approx(
+            evaluation.predictions.probabilities[i, CATEGORIES.index("Peace")], abs=1e-6
+        )
+        assert row["true_arousal"] == 5 and row["gender"] in ("Male", "Female")
+        assert row["spread"] is None
+    with pytest.raises(OutputError, match="missing"):
+        write_person_predictions(tmp_path / "missing" / "p.parquet", evaluation.predictions)
+
+
+def test_bad_calls_are_named(tiny_bundle, tiny_context, manifest, write_drawn_people, tmp_path):
+    with pytest.raises(DataError, match="test has 48; split 'all' scores them all"):
+        evaluate_people(tiny_context, manifest, "val")
+    with pytest.raises(DataError, match="unknown split"):
+        evaluate_people(tiny_context, manifest, "tset")
+    with pytest.raises(BundleError, match="not a context model"):
+        evaluate_people(tiny_bundle, manifest)
+    labels = write_drawn_people(tmp_path / "labels", {"test": (1,)}, labels_only=True)
+    with pytest.raises(DataError, match=r"labels without a picture \(1\)"):
+        evaluate_people(tiny_context, labels)
+    gone = write_drawn_people(tmp_path / "gone", {"test": (1,)})
+    (tmp_path / "gone" / "test-0.png").unlink()
+    with pytest.raises(DataError, match=r"test-0\.png"):
+        evaluate_people(tiny_context, gone)

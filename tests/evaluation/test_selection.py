@@ -1,0 +1,138 @@
+"""Greedy selection equals brute force with scikit-learn's average precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from affekt.errors import DataError
+from affekt.evaluation.selection import (
+    held_out_score,
+    mean_ap,
+    scores_alone,
+    scores_without,
+    select_members,
+    weighted_mean,
+)
+
+Said = tuple[np.ndarray, np.ndarray]
+
+
+def drawn(seed: int, members: int = 3, people: int = 12, categories: int = 3) -> Said:
+    generator = np.random.default_rng(seed)
+    truth = generator.random((people, categories)) < 0.4
+    truth[0] = True
+    noise = generator.random((members, people, categories))
+    return 0.25 * truth + 0.75 * noise, truth
+
+
+def by_sklearn(truth: np.ndarray, members: Sequence[np.ndarray]) -> float:
+    mean = np.mean(members, axis=0)
+    known = truth.any(axis=0)
+    return float(average_precision_score(truth[:, known], mean[:, known], average="macro"))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_each_step_is_the_best_one_and_the_best_prefix_is_kept(seed: int) -> None:
+    p, truth = drawn(seed)
+    taken: list[int] = []
+    path: list[float] = []
+    for _ in range(5):
+        scores = [by_sklearn(truth, [*p[taken], one]) for one in p]
+        taken.append(int(np.argmax(np.round(scores, 9))))
+        path.append(max(scores))
+    chosen = select_members(p, truth, steps=5)
+    length = int(np.argmax(np.round(path, 9))) + 1
+    assert [step.candidate for step in chosen.steps] == taken[:length]
+    np.testing.assert_allclose([step.score for step in chosen.steps], path[:length])
+    np.testing.assert_allclose(
+        chosen.weights, [taken[:length].count(i) / length for i in range(len(p))]
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_lies_between_the_best_model_and_the_best_of_all_weights(seed: int) -> None:
+    p, truth = drawn(seed)
+    every = [
+        by_sklearn(truth, list(p[list(chosen)]))
+        for size in (1, 2, 3)
+        for chosen in combinations_with_replacement(range(3), size)
+    ]
+    score = select_members(p, truth, steps=3).score
+    assert max(scores_alone(p, truth)) - 1e-9 <= score <= max(every) + 1e-9
+
+
+def test_two_experts_share_the_weight() -> None:
+    truth = np.array([[1, 0], [0, 1], [0, 0]])
+    first = [[0.9, 0.1], [0.1, 0.2], [0.2, 0.3]]
+    second = [[0.2, 0.1], [0.3, 0.9], [0.1, 0.2]]
+    useless = [[0.1, 0.9], [0.9, 0.1], [0.5, 0.5]]
+    chosen = select_members([useless, first, second], truth)
+    assert chosen.weights == (0.0, 0.5, 0.5)
+    assert [step.candidate for step in chosen.steps] == [1, 2]
+    assert chosen.score == 1.0
+
+
+def test_among_equals_the_first_wins_and_one_is_enough() -> None:
+    p, truth = drawn(1)
+    chosen = select_members([p[0], p[0], p[0]], truth)
+    assert chosen.weights == (1.0, 0.0, 0.0) and len(chosen.steps) == 1
+    alone = select_members(p[:1], truth)
+    assert alone.weights == (1.0,)
+    assert alone.score == pytest.approx(mean_ap(truth, p[0]))
+    assert np.isnan(scores_without(p[:1], truth, alone.weights)).all()
+
+
+def test_without_a_member_the_others_keep_their_weights() -> None:
+    p, truth = drawn(3)
+    weights = [0.5, 0.3, 0.2]
+    found = scores_without(p, truth, weights)
+    assert found[0] == pytest.approx(mean_ap(truth, 0.6 * p[1] + 0.4 * p[2]))
+    assert scores_without(p, truth, [0.6, 0.4, 0.0])[2] == pytest.approx(
+        mean_ap(truth, weighted_mean(p, [0.6, 0.4, 0.0]))
+    )
+
+
+def test_held_out_is_leave_one_picture_out_where_there_are_as_many_folds() -> None:
+    p, truth = drawn(4)
+    pictures = [f"p{i // 3}" for i in range(12)]
+    mean = np.empty(truth.shape)
+    for picture in set(pictures):
+        own = np.array(pictures) == picture
+        weights = select_members(p[:, ~own], truth[~own], steps=4).weights
+        mean[own] = np.average(p[:, own], axis=0, weights=weights)
+    found = held_out_score(p, truth, pictures, steps=4, folds=99)
+    assert found == pytest.approx(by_sklearn(truth, [mean]))
+
+
+def test_choosing_among_noise_looks_better_than_it_is() -> None:
+    gaps = []
+    for seed in range(8):
+        generator = np.random.default_rng(seed)
+        truth = generator.random((60, 4)) < 0.3
+        p = generator.random((8, 60, 4))
+        chosen = select_members(p, truth, steps=8)
+        gaps.append(chosen.score - held_out_score(p, truth, range(60), steps=8, seed=seed))
+    assert np.mean(gaps) > 0.05 and np.mean(np.array(gaps) > 0) >= 0.75
+
+
+def test_what_cannot_be_held_out_is_undefined() -> None:
+    p, truth = drawn(5)
+    assert np.isnan(held_out_score(p, truth, ["one"] * 12))
+    alone = np.zeros((4, 1), bool)
+    alone[2] = True
+    assert np.isnan(held_out_score(np.ones((2, 4, 1)), alone, range(4), folds=4))
+
+
+def test_what_does_not_fit_is_said() -> None:
+    p, truth = drawn(6)
+    with pytest.raises(DataError, match=r"shape \(3, 12, 3\).*\(11, 3\).*m at least 1"):
+        select_members(p, truth[:11])
+    with pytest.raises(DataError, match="none of the 12 persons has any category"):
+        select_members(p, np.zeros_like(truth))
+    with pytest.raises(DataError, match="m at least 1"):
+        scores_alone(np.zeros((0, 12, 3)), truth)
