@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,7 @@ def test_json_of_a_frame() -> None:
                     "valence": None,
                     "arousal": None,
                     "dominance": None,
+                    "spread": None,
                 },
             }
         ],
@@ -65,6 +67,22 @@ def test_categories_where_a_model_gives_them() -> None:
     row = next(to_table([Frame("a", 9, 9, people=(Person((0, 0, 9, 9), 1, None, emotion),))]))
     assert row["category_labels"] == "Affection;Peace" and row["Affection"] == 0.1235
     assert (row["valence"], row["arousal"], row["dominance"]) == (7.0, 5.0, 6.0)
+    assert row["spread"] is None
+    assert replace(emotion, spread=0.12345).to_dict()["spread"] == 0.1235
+
+
+def test_an_unseen_face_leaves_the_primary_columns_empty() -> None:
+    emotion = Emotion(None, {"Peace": 0.5}, (), 5.0, 5.0, 5.0)
+    assert emotion.primary_label is None
+    assert emotion.to_dict()["primary"] is None and emotion.to_dict()["category_labels"] == []
+    hidden = Person((0, 0, 9, 9), 1, None, emotion)
+    seen = Person((0, 0, 9, 9), 1, None, replace(emotion, primary=PROBABILITIES))
+    rows = list(to_table([Frame("a", 9, 9, people=(hidden, seen))]))
+    assert list(rows[0]) == list(rows[1])
+    assert [rows[0][label] for label in PRIMARY] == [None] * 7
+    assert rows[0]["primary_label"] is None and rows[0]["category_labels"] == ""
+    other = next(to_table([Frame("a", 9, 9, people=(hidden,))], ["joy"]))
+    assert "joy" in other and "anger" not in other
 
 
 def test_one_row_per_person_and_none_for_nobody() -> None:

@@ -31,7 +31,13 @@ class StreamSpec:
         mean: per channel, on the 0 to 1 scale.
         std: per channel, on the 0 to 1 scale.
         colour: order of the channels.
-        crop: the name of the crop rule; ``face-square`` is `affekt.geometry.face_crop_matrix`.
+        crop: the name of the crop rule; ``face-square`` is `affekt.geometry.face_crop_matrix`,
+            the others are `affekt.geometry.CROP_RULES`.
+        encoder: in a ``context`` bundle, what turns the crop into features: the name of one of
+            the bundle's ONNX files (streams may share one), or ``bundle:NAME`` for the features
+            of a face bundle, see `BundleInfo.needs`. None where the model takes the crop itself.
+        blank_person: whether the person's box is blanked in it, for a scene without the person.
+        flip: whether the crop is mirrored left to right, for test-time augmentation.
     """
 
     size: int
@@ -39,6 +45,9 @@ class StreamSpec:
     std: tuple[float, float, float]
     colour: str = "RGB"
     crop: str = "face-square"
+    encoder: str | None = None
+    blank_person: bool = False
+    flip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,17 @@ class BundleInfo:
 
     Attributes:
         name: what ``--model`` takes.
-        kind: ``face`` (primary emotions of a face crop).
+        kind: ``face`` (primary emotions of a face crop), ``context`` (EMOTIC's categories and
+            VAD of a person), or ``ensemble`` (the weighted mean of context models).
         labels: the meaning of the model's outputs, in order.
         streams: the model's inputs by name.
         temperature: logits are divided by it before the softmax; fitted on validation data.
         licence: of the weights.
         thresholds: per label, where the model gives label sets.
+        calibration: per label, scale and shift of its logit before the sigmoid (Platt 1999);
+            fitted on validation data.
+        needs: other bundles by name, with the SHA-256 of the ``model.onnx`` it was trained with.
+        members: of an ensemble: the folder of each member's files in the bundle, and its weight.
         training: data, recipe, seed, initial weights.
         metrics: measured figures with their intervals.
         files: SHA-256 of every other file of the bundle.
@@ -66,6 +80,9 @@ class BundleInfo:
     temperature: float
     licence: str
     thresholds: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, tuple[float, float]] = field(default_factory=dict)
+    needs: dict[str, str] = field(default_factory=dict)
+    members: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -99,7 +116,7 @@ def read_bundle(folder: str | Path) -> Bundle:
             raise BundleError(f"{folder}: the bundle's file {name} is missing")
         if file_sha256(path) != expected:
             raise BundleError(f"{path}: checksum differs from {INFO_FILE}; fetch or export it anew")
-    if MODEL_FILE not in info.files:
+    if MODEL_FILE not in info.files and not info.members:
         raise BundleError(f"{folder}: {INFO_FILE} lists no {MODEL_FILE}")
     return Bundle(folder, info)
 
@@ -110,20 +127,25 @@ def write_bundle(folder: str | Path, info: BundleInfo, files: Mapping[str, bytes
     Args:
         folder: made if it is missing.
         info: its ``files`` are filled in here.
-        files: content by name, ``model.onnx`` and ``CARD.md`` at least.
+        files: content by name, ``model.onnx`` (but not of an ensemble) and ``CARD.md`` at least.
     """
     folder = Path(folder)
     for needed in (MODEL_FILE, CARD_FILE):
-        if needed not in files:
+        if needed not in files and not (needed == MODEL_FILE and info.members):
             raise BundleError(f"a bundle needs {needed}")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / name, content)
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     info = replace(info, files=checksums)
-    text = json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n"
-    write_atomically(folder / INFO_FILE, text.encode())
+    write_atomically(folder / INFO_FILE, describe(info))
     return Bundle(folder, info)
+
+
+def describe(info: BundleInfo) -> bytes:
+    """What ``bundle.json`` holds."""
+    return (json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -168,6 +190,11 @@ def user_models() -> Path:
     return Path(os.environ.get("AFFEKT_MODELS") or default)
 
 
+def parse_stream(spec: Mapping[str, Any]) -> StreamSpec:
+    """A stream from what JSON made of it."""
+    return StreamSpec(**{**spec, "mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
@@ -194,11 +221,9 @@ def _parse(folder: Path, content: dict[str, Any]) -> BundleInfo:
             f"{folder}: bundle version {version!r}; this Affekt reads version {FORMAT_VERSION}"
         )
     try:
-        streams = {name: _stream(spec) for name, spec in content["streams"].items()}
-        return BundleInfo(**{**content, "labels": tuple(content["labels"]), "streams": streams})
+        streams = {name: parse_stream(spec) for name, spec in content["streams"].items()}
+        calibration = {k: tuple(v) for k, v in content.get("calibration", {}).items()}
+        tuples = {"labels": tuple(content["labels"]), "calibration": calibration}
+        return BundleInfo(**{**content, **tuples, "streams": streams})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder / INFO_FILE}: a field is missing or wrong ({error})") from None
-
-
-def _stream(spec: dict[str, Any]) -> StreamSpec:
-    return StreamSpec(**{**spec, "mean": tuple(spec["mean"]), "std": tuple(spec["std"])})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from affekt.labels import PRIMARY
 
 BoxXyxy = tuple[float, float, float, float]
 """Left, top, right, bottom in float pixels; x right, y down, origin at the top left corner."""
@@ -43,42 +45,43 @@ class Emotion:
     """The apparent emotion of one person.
 
     Attributes:
-        primary: calibrated probability of each primary emotion; they sum to 1.
+        primary: calibrated probability of each primary emotion; they sum to 1. None for a person
+            whose face is not seen.
         categories: calibrated probability of each of the 26 EMOTIC categories, or None.
         category_labels: the categories over their thresholds, or None.
         valence: pleasantness, 1 (negative) to 10 (positive), or None.
         arousal: activation, 1 (calm) to 10 (ready to act), or None.
         dominance: control, 1 (controlled) to 10 (in control), or None.
+        spread: how far the members of an ensemble lie apart: the standard deviation of their
+            probabilities, mean over the categories; None where there is one model.
     """
 
-    primary: dict[str, float]
+    primary: dict[str, float] | None
     categories: dict[str, float] | None = None
     category_labels: tuple[str, ...] | None = None
     valence: float | None = None
     arousal: float | None = None
     dominance: float | None = None
+    spread: float | None = None
 
     @property
-    def primary_label(self) -> str:
-        """The most probable primary emotion."""
-        return max(self.primary, key=self.primary.__getitem__)
+    def primary_label(self) -> str | None:
+        """The most probable primary emotion, or None where no face is seen."""
+        return None if self.primary is None else max(self.primary, key=self.primary.__getitem__)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and numbers, ready for JSON."""
         return {
-            "primary": {name: round(p, 4) for name, p in self.primary.items()},
+            "primary": _rounded_values(self.primary),
             "primary_label": self.primary_label,
-            "categories": (
-                None
-                if self.categories is None
-                else {name: round(p, 4) for name, p in self.categories.items()}
-            ),
+            "categories": _rounded_values(self.categories),
             "category_labels": (
                 None if self.category_labels is None else list(self.category_labels)
             ),
-            "valence": self.valence,
-            "arousal": self.arousal,
-            "dominance": self.dominance,
+            "valence": _rounded(self.valence),
+            "arousal": _rounded(self.arousal),
+            "dominance": _rounded(self.dominance),
+            "spread": _rounded(self.spread),
         }
 
 
@@ -121,7 +124,7 @@ class Frame:
         height: in pixels, after any EXIF rotation.
         index: 0 for a picture; the number of the frame in a video.
         time_s: seconds from the start of a video, None for a picture.
-        people: left to right order is not promised; largest face first.
+        people: left to right order is not promised; largest first.
     """
 
     source: str
@@ -152,20 +155,29 @@ def rounded(values: Iterable[float], digits: int) -> list[float]:
     return [round(float(value), digits) for value in values]
 
 
-def to_table(frames: Iterable[Frame]) -> Iterator[dict[str, Any]]:
+def to_table(
+    frames: Iterable[Frame], primary_labels: Sequence[str] = PRIMARY
+) -> Iterator[dict[str, Any]]:
     """One flat row per person, for CSV, Parquet or a data frame; every row has the same columns.
 
     A frame without people gives no row.
+
+    Args:
+        frames: consumed as it goes.
+        primary_labels: the model's, for the empty columns of a person whose face is not seen.
     """
     for frame in frames:
         for number, person in enumerate(frame.people):
-            yield _row(frame, number, person)
+            yield _row(frame, number, person, primary_labels)
 
 
-def _row(frame: Frame, number: int, person: Person) -> dict[str, Any]:
+def _row(
+    frame: Frame, number: int, person: Person, primary_labels: Sequence[str]
+) -> dict[str, Any]:
     emotion = person.emotion.to_dict()
     names = ("x1", "y1", "x2", "y2")
     face = [None] * 4 if person.face is None else rounded(person.face.box_xyxy, 2)
+    labels = emotion["category_labels"]
     return {
         "source": frame.source,
         "width": frame.width,
@@ -178,12 +190,16 @@ def _row(frame: Frame, number: int, person: Person) -> dict[str, Any]:
         **dict(zip(names, rounded(person.box_xyxy, 2), strict=True)),
         **{f"face_{name}": value for name, value in zip(names, face, strict=True)},
         "primary_label": emotion["primary_label"],
-        **emotion["primary"],
+        **(emotion["primary"] or dict.fromkeys(primary_labels)),
         **(emotion["categories"] or {}),
-        "category_labels": None
-        if emotion["category_labels"] is None
-        else ";".join(emotion["category_labels"]),
-        "valence": person.emotion.valence,
-        "arousal": person.emotion.arousal,
-        "dominance": person.emotion.dominance,
+        "category_labels": None if labels is None else ";".join(labels),
+        **{name: emotion[name] for name in ("valence", "arousal", "dominance", "spread")},
     }
+
+
+def _rounded_values(values: dict[str, float] | None) -> dict[str, float] | None:
+    return None if values is None else {name: round(p, 4) for name, p in values.items()}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -122,7 +122,7 @@ def test_models_names_a_broken_one(affekt, tmp_path: Path, monkeypatch) -> None:
 def test_demo_reads_the_photo_and_draws_it(affekt, tiny_bundle: Bundle, tmp_path: Path) -> None:
     code, out, err = affekt("demo", "--model", tiny_bundle.folder, "--out", tmp_path / "made")
     assert code == 0
-    assert "faces found: 1" in out
+    assert "people found: 1" in out
     assert out.count("%") == 7
     assert "public domain" in err
     with Image.open(tmp_path / "made" / "astronaut.jpg") as picture:

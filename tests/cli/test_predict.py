@@ -18,9 +18,9 @@ from PIL import Image
 from affekt import media
 from affekt.bundle import Bundle
 from affekt.cli import main
-from affekt.cli.output import columns_for
+from affekt.cli.output import Labels, columns_for
 from affekt.cli.predict import PIXEL_LIMIT, annotated_names
-from affekt.labels import PRIMARY
+from affekt.labels import CATEGORIES, PRIMARY
 
 PHOTO = Path(str(files("affekt") / "assets" / "astronaut.jpg"))
 AFFEKT = [sys.executable, "-c", "from affekt.cli import main; main()"]
@@ -67,7 +67,7 @@ def test_json_has_the_documented_shape(predict, photo: Path) -> None:
     assert list(person) == ["box_xyxy", "score", "track_id", "face", "emotion"]
     assert list(person["emotion"]) == [
         "primary", "primary_label", "categories", "category_labels", "valence", "arousal",
-        "dominance",
+        "dominance", "spread",
     ]  # fmt: skip
     primary = person["emotion"]["primary"]
     assert tuple(primary) == PRIMARY
@@ -89,7 +89,7 @@ def test_formats_agree(predict, photo: Path, tmp_path: Path) -> None:
     code, out, _ = predict(photo, photo, "--output", tmp_path / "r.parquet")
     assert (code, out) == (0, "")
     table = pq.read_table(tmp_path / "r.parquet")
-    assert table.column_names == columns_for(PRIMARY) == list(rows[0])
+    assert table.column_names == columns_for(Labels(PRIMARY)) == list(rows[0])
     for row, record, frame in zip(rows, table.to_pylist(), frames, strict=True):
         emotion = frame["people"][0]["emotion"]
         assert row["primary_label"] == record["primary_label"] == emotion["primary_label"]
@@ -117,7 +117,7 @@ def test_nobody_in_the_picture_is_an_empty_result(predict, tmp_path: Path) -> No
     assert (code, err) == (0, "")
     assert json.loads(out)[0]["people"] == []
     code, out, _ = predict(tmp_path / "plain.png", "--format", "csv")
-    assert (code, out) == (0, ",".join(columns_for(PRIMARY)) + "\n")
+    assert (code, out) == (0, ",".join(columns_for(Labels(PRIMARY))) + "\n")
 
 
 def bad_pictures(folder: Path, photo: Path) -> dict[str, Path]:
@@ -342,3 +342,97 @@ def test_copies_of_many_sources_never_meet() -> None:
     found = annotated_names(names)
     assert len({name.lower() for name in found}) == len(names)
     assert not any(name.startswith(("/", "..")) for name in found)
+
+
+@pytest.fixture
+def in_context(tiny_context: Bundle, capfdbinary: pytest.CaptureFixture[bytes]):
+    """Runs ``affekt predict`` with the tiny context model."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main(["predict", "--model", str(tiny_context.folder), *map(str, words)])
+        out, err = capfdbinary.readouterr()
+        return int(stopped.value.code or 0), out.decode(), err.decode()
+
+    return run
+
+
+def test_a_context_model_gives_categories_and_vad(in_context, photo: Path) -> None:
+    code, out, err = in_context(photo)
+    assert (code, err) == (0, "")
+    [person] = json.loads(out)[0]["people"]
+    emotion = person["emotion"]
+    assert tuple(emotion["primary"]) == PRIMARY and tuple(emotion["categories"]) == CATEGORIES
+    assert all(0 <= p <= 1 for p in emotion["categories"].values())
+    over = [c for i, c in enumerate(CATEGORIES) if emotion["categories"][c] >= 0.3 + 0.01 * i]
+    assert emotion["category_labels"] == over
+    assert all(1 <= emotion[name] <= 10 for name in ("valence", "arousal", "dominance"))
+    x1, y1, x2, y2 = person["box_xyxy"]
+    a1, b1, a2, b2 = person["face"]["box_xyxy"]
+    assert x1 <= a1 and y1 <= b1 and x2 >= a2 and y2 > b2 + 50
+
+
+def test_given_boxes_name_the_people(in_context, photo: Path, tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("source,x1,y1,x2,y2\nphoto.jpg,60,10,190,250\nphoto.jpg,190,100,250,200\n")
+    _, out, _ = in_context(photo, "--boxes", boxes)
+    seen, unseen = json.loads(out)[0]["people"]
+    assert seen["box_xyxy"] == [60, 10, 190, 250] and seen["face"] is not None
+    assert unseen["face"] is None and unseen["emotion"]["primary"] is None
+    assert unseen["emotion"]["primary_label"] is None and unseen["emotion"]["valence"] is not None
+    _, text, _ = in_context(photo, "--boxes", boxes, "-f", "csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert list(rows[0]) == columns_for(Labels(PRIMARY, CATEGORIES))
+    assert float(rows[1]["Peace"]) == unseen["emotion"]["categories"]["Peace"]
+    assert rows[1]["anger"] == rows[1]["primary_label"] == "" != rows[0]["anger"]
+    in_context(photo, "--boxes", boxes, "-o", tmp_path / "r.parquet")
+    table = pq.read_table(tmp_path / "r.parquet")
+    assert table.column_names == list(rows[0])
+    assert table["anger"].to_pylist()[1] is None and table["Peace"].null_count == 0
+
+
+def test_a_picture_without_a_box_has_nobody_and_that_is_said(
+    in_context, photo: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copy(photo, tmp_path / "other.jpg"))
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(
+        json.dumps([{"source": "photo.jpg", "x1": 60, "y1": 10, "x2": 190, "y2": 250}])
+    )
+    copies = tmp_path / "copies"
+    code, out, err = in_context(photo, other, "--boxes", boxes, "--annotate", copies, "--blur")
+    assert code == 0 and [len(frame["people"]) for frame in json.loads(out)] == [1, 0]
+    assert err.strip() == f"affekt: {boxes} has no box in {other}: nobody is looked for there"
+    # the face of one who is not asked for is blurred all the same
+    [blurred] = copies.rglob("other.jpg")
+    sizes = (256, 256)  # small pictures are drawn enlarged
+    before, after = (np.asarray(Image.open(p).resize(sizes), float) for p in (other, blurred))
+    assert np.abs(after - before)[40:80, 95:130].mean() > 5 > np.abs(after - before)[:, 150:].mean()
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "message"),
+    [
+        ("nobody.jpg,1,1,9,9", (), "'nobody.jpg' is none of the pictures given"),
+        ("photo.jpg,9,1,9,9", (), "line 2: box 9, 1, 9, 9 of 'photo.jpg'"),
+        (None, ("--person-detector", "missing.onnx"), "missing.onnx: no such file"),
+        (None, ("--person-detector", str(PHOTO)), "not a model that can be run"),
+    ],
+)
+def test_boxes_and_detectors_that_do_not_fit(
+    in_context, photo: Path, tmp_path: Path, *,
+    line: str | None, words: tuple[str, ...], message: str,
+) -> None:  # fmt: skip
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text(f"source,x1,y1,x2,y2\n{line}\n")
+    given = () if line is None else ("--boxes", boxes)
+    code, out, err = in_context(photo, *given, *words)
+    assert (code, out) == (2, "") and one_line(err, message)
+
+
+def test_a_face_model_takes_no_boxes(predict, photo: Path, tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("source,x1,y1,x2,y2\nphoto.jpg,60,10,190,250\n")
+    code, out, err = predict(photo, "--boxes", boxes)
+    assert (code, out) == (2, "") and one_line(err, "'tiny' reads faces alone", "--model")

@@ -14,12 +14,14 @@ from PIL import Image
 
 import affekt
 from affekt.bundle import Bundle
-from affekt.errors import AffektError, BundleError, MediaError
+from affekt.errors import AffektError, BundleError, MediaError, UsageError
 from affekt.geometry import face_crop_matrix, roll_degrees
 from affekt.inference import predictor as room
 from affekt.inference.detectors import FaceDetector
-from affekt.inference.predictor import Prediction, Predictor, crop_faces, load
+from affekt.inference.predictor import Prediction, Predictor, load
 from affekt.inference.runtime import FaceModel
+from affekt.inference.yolox import PersonBox
+from affekt.labels import CATEGORIES
 from affekt.media import ImageRgb, Source, warp
 from affekt.results import Face
 
@@ -72,13 +74,6 @@ def test_probabilities_are_those_of_the_model_on_the_one_crop(
     assert np.allclose(list(person.emotion.primary.values()), expected, atol=1e-6)
     assert sum(person.emotion.primary.values()) == pytest.approx(1, abs=1e-5)
     assert person.face is not None and person.face.box_xyxy == person.box_xyxy
-
-
-def test_without_landmarks_the_crop_is_upright() -> None:
-    face = Face((5.0, 5.0, 35.0, 45.0), 0.9)
-    expected = warp(picture(0), face_crop_matrix(face.box_xyxy, 32), 32)
-    assert np.array_equal(crop_faces(picture(0), [face], 32)[0], expected)
-    assert crop_faces(picture(0), [], 32).shape == (0, 32, 32, 3)
 
 
 def test_nobody_is_an_empty_frame(predictor: Predictor) -> None:
@@ -221,3 +216,43 @@ def test_a_real_photo_with_the_default_detector(tiny_bundle: Bundle) -> None:
     photo = Path(affekt.__file__).parent / "assets" / "astronaut.jpg"
     frame = affekt.load(tiny_bundle.folder).predict(photo)
     assert (frame.width, frame.height, len(frame.people)) == (512, 512, 1)
+
+
+class OnePerson:
+    def detect(self, image_rgb: ImageRgb) -> list[PersonBox]:
+        return [PersonBox((0.0, 0.0, 34.0, 60.0), 0.8)]
+
+
+def test_a_person_detector_and_boxes_are_for_context_models(
+    tiny_bundle: Bundle, tiny_context: Bundle
+) -> None:
+    boxes = {"<array>": [(40.0, 0.0, 80.0, 60.0)]}
+    for given in ({"person_detector": OnePerson()}, {"boxes": boxes}):
+        with pytest.raises(UsageError, match="'tiny' reads faces alone"):
+            load(tiny_bundle.folder, face_detector=OneFacePerRow(), **given)
+    with pytest.raises(UsageError, match="give one of them"):
+        load(tiny_context.folder, person_detector=OnePerson(), boxes=boxes)
+
+
+def test_people_of_several_pictures_are_read_together_and_as_alone(tiny_context: Bundle) -> None:
+    predictor = load(
+        tiny_context.folder, face_detector=OneFacePerRow(), person_detector=OnePerson(), threads=1
+    )
+    pictures = [picture(count, seed) for seed, count in enumerate((1, 0, 3))]
+    frames = predictor.predict(pictures)
+    assert [len(frame.people) for frame in frames] == [1, 1, 3]
+    assert frames[1].people[0].emotion.primary is None
+    for frame, image in zip(frames, pictures, strict=True):
+        for a, b in zip(frame.people, predictor.predict(image).people, strict=True):
+            assert a.box_xyxy == b.box_xyxy and a.face == b.face
+            assert a.emotion.categories == pytest.approx(b.emotion.categories, abs=1e-5)
+            assert a.emotion.valence == pytest.approx(b.emotion.valence, abs=1e-4)
+    assert (predictor.primary_labels, predictor.categories) == (affekt.PRIMARY, CATEGORIES)
+
+
+def test_a_box_outside_fails_its_picture_alone(tiny_context: Bundle) -> None:
+    given = {"a.png": [(500.0, 0.0, 600.0, 60.0)], "b.png": [(0.0, 0.0, 34.0, 60.0)]}
+    predictor = load(tiny_context.folder, face_detector=OneFacePerRow(), boxes=given)
+    first, second = predictor.predict_stream([Source("a.png", png(1)), Source("b.png", png(1))])
+    assert isinstance(first, MediaError) and "less than one pixel inside" in str(first)
+    assert isinstance(second, Prediction) and second.frame.people[0].score == 1

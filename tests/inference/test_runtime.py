@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from affekt.bundle import Bundle, write_bundle
+from affekt.bundle import Bundle, find_bundle, write_bundle
 from affekt.errors import BundleError
 from affekt.inference.runtime import CHUNK, FaceModel, open_session, softmax
 
@@ -21,16 +21,20 @@ def crops(count: int, size: int, seed: int = 0) -> np.ndarray:
 
 
 def by_hand(bundle: Bundle, faces: np.ndarray) -> np.ndarray:
-    """The tiny model of the tests, from its weights, in float64."""
+    """Logits of the tiny model of the tests, from its weights, in float64."""
     weights, bias = (
         numpy_helper.to_array(t).astype(float)
         for t in onnx.load(bundle.model_path).graph.initializer
     )
+    return features_by_hand(bundle, faces) @ weights + bias
+
+
+def features_by_hand(bundle: Bundle, faces: np.ndarray) -> np.ndarray:
     spec = bundle.info.streams["face"]
     x = ((faces / 255 - spec.mean) / spec.std).transpose(0, 3, 1, 2)
     cell = spec.size // 4
     grid = x.reshape(len(x), 3, 4, cell, 4, cell).mean(axis=(3, 5))
-    return grid.reshape(len(x), 48) @ weights + bias
+    return grid.reshape(len(x), 48)
 
 
 @pytest.mark.parametrize("count", [0, 1, CHUNK, 2 * CHUNK + 3])
@@ -48,6 +52,34 @@ def test_probabilities_are_the_softmax_after_temperature(tiny_bundle: Bundle) ->
     powers = np.exp(by_hand(tiny_bundle, faces) / 1.5)
     assert np.allclose(model.probabilities(faces), powers / powers.sum(1, keepdims=True), atol=1e-5)
     assert model.probabilities(faces[:0]).shape == (0, 7)
+
+
+@pytest.mark.parametrize("count", [0, CHUNK + 1])
+def test_features_come_with_the_probabilities(tiny_bundle: Bundle, count: int) -> None:
+    model = FaceModel(tiny_bundle, threads=1)
+    faces = crops(count, model.size)
+    probabilities, features = model.read(faces)
+    assert np.allclose(features, features_by_hand(tiny_bundle, faces), atol=1e-4)
+    assert np.array_equal(features, model.features(faces)) and features.shape == (count, 48)
+    assert np.array_equal(probabilities, model.probabilities(faces))
+
+
+def test_a_model_without_features_still_gives_probabilities(
+    tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    plain = onnx.load(tiny_bundle.model_path)
+    del plain.graph.output[1], plain.graph.node[-1]
+    files = {"model.onnx": plain.SerializeToString(), "CARD.md": b""}
+    model = FaceModel(write_bundle(tmp_path / "old", tiny_bundle.info, files), threads=1)
+    faces = crops(3, model.size)
+    assert np.array_equal(model.logits(faces), FaceModel(tiny_bundle, threads=1).logits(faces))
+    with pytest.raises(BundleError, match=r"without the output 'features'.*affekt export"):
+        model.features(faces)
+
+
+def test_the_embedded_face_model_gives_features() -> None:
+    model = FaceModel(find_bundle("face"), threads=1)
+    assert model.features(crops(2, model.size)).shape == (2, 1280)
 
 
 def test_the_batch_does_not_matter(tiny_bundle: Bundle) -> None:

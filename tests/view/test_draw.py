@@ -10,7 +10,10 @@ from PIL import Image, ImageFilter
 from affekt.labels import PRIMARY
 from affekt.results import BoxXyxy, Emotion, Face, Frame, Person
 from affekt.view import draw
-from affekt.view.draw import COLOURS, annotate, blur_faces
+from affekt.view.canvas import COLOURS, Canvas
+from affekt.view.draw import annotate, blur_faces
+from affekt.view.face_notes import MINI, PANEL
+from affekt.view.notes import Note, hidden, place_notes
 
 
 def person(box: BoxXyxy, label: str = "happiness", share: float = 0.82) -> Person:
@@ -27,14 +30,14 @@ def plain(width: int, height: int, grey: int = 128) -> np.ndarray:
     return np.full((height, width, 3), grey, np.uint8)
 
 
-def notes_of(image: np.ndarray, *people: Person) -> list[draw._Note]:
-    picture = Image.fromarray(image)
-    boxes = [p.box_xyxy for p in people]
-    return draw._place_notes(draw._Canvas.of(picture, boxes), people, boxes)
+def notes_of(image: np.ndarray, *people: Person) -> list[Note]:
+    subjects = [draw._subject(p, 1) for p in people]
+    canvas = Canvas.of(Image.fromarray(image), [subject.anchor for subject in subjects])
+    return place_notes(canvas, subjects)
 
 
 def overlap(a: BoxXyxy, b: BoxXyxy) -> float:
-    return float(draw._hidden([a], [b])[0])
+    return float(hidden([a], [b])[0])
 
 
 def count(image: np.ndarray, colour: tuple[int, int, int]) -> int:
@@ -59,7 +62,7 @@ def test_a_lone_face_gets_a_panel_of_labelled_bars_on_any_background(grey: int) 
     image = plain(600, 480, grey)
     face = person((250, 150, 350, 280))
     notes = notes_of(image, face)
-    assert [note.form for note in notes] == [draw.PANEL]
+    assert [note.form for note in notes] == [PANEL]
     assert overlap(notes[0].box, face.box_xyxy) == 0
     drawn = annotate(image, frame_of(image, face))
     for label in PRIMARY:
@@ -83,7 +86,7 @@ def test_a_longer_bar_means_more() -> None:
 def test_small_faces_get_bars_in_colour_and_one_legend() -> None:
     image = plain(800, 600)
     faces = [person((60.0 + 180 * i, 300.0, 75.0 + 180 * i, 320.0)) for i in range(4)]
-    assert {note.form for note in notes_of(image, *faces)} == {draw.MINI}
+    assert {note.form for note in notes_of(image, *faces)} == {MINI}
     drawn = annotate(image, frame_of(image, *faces))
     legend = drawn[-150:, :120]
     assert all(count(legend, COLOURS[label]) > 50 for label in PRIMARY)
@@ -106,7 +109,7 @@ def test_a_crowd_keeps_its_faces_and_notes_apart() -> None:
 def test_a_face_that_fills_the_picture_still_shows_its_bars() -> None:
     image = plain(400, 420)
     notes = notes_of(image, person((0, 0, 400, 420)))
-    assert notes[0].form is draw.PANEL
+    assert notes[0].form is PANEL
     x1, y1, x2, y2 = notes[0].box
     assert (x2 - x1) * (y2 - y1) <= 400 * 420 / 8
 
@@ -171,5 +174,5 @@ def test_real_photo() -> None:
     left = (0.21 * width, 0.05 * height, 0.34 * width, 0.34 * height)
     right = (0.69 * width, 0.08 * height, 0.84 * width, 0.38 * height)
     notes = notes_of(image, person(left), person(right, "neutral"))
-    assert [note.form for note in notes] == [draw.PANEL, draw.PANEL]
+    assert [note.form for note in notes] == [PANEL, PANEL]
     assert all(note.cost == 0 for note in notes)

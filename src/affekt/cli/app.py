@@ -14,11 +14,13 @@ from typing import Annotated
 import typer
 
 from affekt import __version__
+from affekt.cli.ensemble import ensemble
 from affekt.cli.evaluate import evaluate
 from affekt.cli.models import models
 from affekt.cli.output import WriteError, discard_stdout, say, say_error
 from affekt.cli.predict import demo, predict
 from affekt.cli.prepare import prepare_app
+from affekt.cli.report import report
 from affekt.cli.train import export, train
 from affekt.errors import AffektError, DataError, MediaError
 
@@ -35,6 +37,8 @@ app.command()(models)
 app.add_typer(prepare_app, name="prepare")
 app.command()(train)
 app.command()(evaluate)
+app.command()(ensemble)
+app.command()(report)
 app.command()(export)
 
 

@@ -55,7 +55,7 @@ def _described(bundle: Bundle) -> dict[str, Any]:
 
 def _paragraph(bundle: Bundle) -> str:
     info = bundle.info
-    megabytes = bundle.model_path.stat().st_size / 1e6
+    megabytes = sum((bundle.folder / name).stat().st_size for name in info.files) / 1e6
     lines = [
         f"{info.name}  ({info.kind}, {megabytes:.1f} MB)",
         f"  folder   {bundle.folder}",
@@ -73,7 +73,7 @@ def figures_line(figures: Mapping[str, Any]) -> str:
     'test, n = 9: accuracy 0.750 (0.500 to 1.000)'
     """
     parts = []
-    for name in ("accuracy", "balanced_accuracy", "ece"):
+    for name in ("accuracy", "balanced_accuracy", "map", "ece"):
         if figures.get(name) is not None:
             bounds = figures.get(f"{name}_ci95")
             interval = f" ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""

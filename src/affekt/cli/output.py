@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, BinaryIO, Protocol
@@ -187,10 +188,23 @@ class FrameWriter(Protocol):
         """Writes what makes the whole valid."""
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a model may say of a person: it fixes the columns of a table.
+
+    Attributes:
+        primary: the primary emotions.
+        categories: EMOTIC's categories, none for a face model.
+    """
+
+    primary: Sequence[str]
+    categories: Sequence[str] = ()
+
+
 class JsonWriter:
     """A list with one object per picture, one picture per line."""
 
-    def __init__(self, sink: Sink, labels: Sequence[str]) -> None:
+    def __init__(self, sink: Sink, labels: Labels) -> None:
         self._sink = sink
         self._lead = b"\n"
         sink.write(b"[", tail=b"]\n")
@@ -207,7 +221,7 @@ class JsonWriter:
 class JsonLinesWriter:
     """One object per picture and line."""
 
-    def __init__(self, sink: Sink, labels: Sequence[str]) -> None:
+    def __init__(self, sink: Sink, labels: Labels) -> None:
         self._sink = sink
 
     def write(self, frame: Frame) -> None:
@@ -219,17 +233,18 @@ class JsonLinesWriter:
 
 
 class CsvWriter:
-    """One row per person; the columns are fixed by the model's labels."""
+    """One row per person; the columns are fixed by what the model may say."""
 
-    def __init__(self, sink: Sink, labels: Sequence[str]) -> None:
+    def __init__(self, sink: Sink, labels: Labels) -> None:
         self._sink = sink
         self._columns = columns_for(labels)
+        self._primary = labels.primary
         self._sink.write(self._encode([dict(zip(self._columns, self._columns, strict=True))]))
 
     def write(self, frame: Frame) -> None:
         """Writes one frame's people."""
         if frame.people:
-            self._sink.write(self._encode(to_table([frame])))
+            self._sink.write(self._encode(to_table([frame], self._primary)))
 
     def finish(self) -> None:
         """Nothing is missing."""
@@ -243,7 +258,7 @@ class CsvWriter:
 class ParquetWriter:
     """One row per person in typed columns; needs the ``data`` extra."""
 
-    def __init__(self, sink: Sink, labels: Sequence[str]) -> None:
+    def __init__(self, sink: Sink, labels: Labels) -> None:
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -251,6 +266,7 @@ class ParquetWriter:
         kinds |= {"category_labels": pa.string()}
         kinds |= {name: pa.int32() for name in ("width", "height", "index", "person", "track_id")}
         names = columns_for(labels)
+        self._primary = labels.primary
         self._schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in names])
         self._table = pa.Table.from_pylist
         self._rows: list[dict[str, Any]] = []
@@ -258,7 +274,7 @@ class ParquetWriter:
 
     def write(self, frame: Frame) -> None:
         """Keeps one frame's people until there are enough for a row group."""
-        self._rows += to_table([frame])
+        self._rows += to_table([frame], self._primary)
         if len(self._rows) >= ROWS_PER_GROUP:
             self._flush()
 
@@ -291,7 +307,7 @@ class _SinkFile(io.RawIOBase):
         return self._sink.tell()
 
 
-WRITERS: dict[str, Callable[[Sink, Sequence[str]], FrameWriter]] = {
+WRITERS: dict[str, Callable[[Sink, Labels], FrameWriter]] = {
     "json": JsonWriter,
     "jsonl": JsonLinesWriter,
     "csv": CsvWriter,
@@ -329,14 +345,16 @@ def _check_parquet(output: str) -> None:
         raise UsageError("Parquet is not text: name a file with --output, or pipe it on")
 
 
-def columns_for(labels: Sequence[str]) -> list[str]:
+def columns_for(labels: Labels) -> list[str]:
     """The columns of a table of results of a model with those labels.
 
-    >>> columns_for(["anger", "joy"])[-7:]
-    ['primary_label', 'anger', 'joy', 'category_labels', 'valence', 'arousal', 'dominance']
+    >>> columns_for(Labels(["anger", "joy"], ["Peace"]))[16:21]
+    ['primary_label', 'anger', 'joy', 'Peace', 'category_labels']
     """
-    emotion = Emotion(dict.fromkeys(labels, 0.0))
-    person = Person((0.0, 0.0, 0.0, 0.0), 0.0, None, emotion)
+    primary, categories = (
+        dict.fromkeys(names, 0.0) for names in (labels.primary, labels.categories)
+    )
+    person = Person((0.0, 0.0, 0.0, 0.0), 0.0, None, Emotion(primary, categories))
     return list(next(to_table([Frame("", 0, 0, people=(person,))])))
 
 
@@ -366,7 +384,7 @@ class Results:
         self._kind = kind
         self._writer: FrameWriter | None = None
 
-    def begin(self, labels: Sequence[str]) -> None:
+    def begin(self, labels: Labels) -> None:
         """Starts the format."""
         self._writer = WRITERS[self._kind](self._sink, labels)
 

@@ -12,14 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from affekt.cli.output import STDOUT, Results, choose_format, say, say_error, text_output
+from affekt.cli.output import (
+    STDOUT,
+    Labels,
+    Results,
+    choose_format,
+    say,
+    say_error,
+    text_output,
+)
 from affekt.cli.progress import progress_bar
 from affekt.errors import MediaError, OutputError, UsageError
 
 if TYPE_CHECKING:
+    from affekt.inference.boxes_file import Boxes
     from affekt.inference.predictor import Prediction, Predictor
-    from affekt.media import ImageRgb, Source
-    from affekt.results import Frame
+    from affekt.media import Source
+    from affekt.results import Emotion, Frame
 
 PIXEL_LIMIT = 100_000_000  # affekt.media.PIXEL_LIMIT, which would import NumPy for --help
 KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
@@ -27,6 +36,19 @@ KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 ModelOption = Annotated[str, typer.Option(help="A model's name (see affekt models) or folder.")]
 DetectorOption = Annotated[
     Path | None, typer.Option("--face-detector", help="A YuNet file (ONNX) to find faces with.")
+]
+PeopleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--person-detector",
+        help="A YOLOX file (ONNX) to find people with; else they are found by their faces.",
+    ),
+]
+BoxesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--boxes", help="CSV or JSON with source,x1,y1,x2,y2 in pixels: the people themselves."
+    ),
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, help="For the model; all cores by default.")
@@ -56,12 +78,14 @@ def predict(
     blur: Annotated[bool, typer.Option("--blur", help="Blur every face in those copies.")] = False,
     model: ModelOption = "face",
     face_detector: DetectorOption = None,
+    person_detector: PeopleOption = None,
+    boxes: BoxesOption = None,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Refuse pictures with more pixels than that.")
     ] = PIXEL_LIMIT,
     threads: ThreadsOption = None,
 ) -> None:
-    """Read the apparent emotion of every face in pictures."""
+    """Read the apparent emotion of every person in pictures."""
     from affekt.media import expand_sources  # noqa: PLC0415
 
     if blur and annotate is None:
@@ -71,16 +95,23 @@ def predict(
         copies = _Copies(annotate, blur, items) if annotate is not None else None
         from affekt.inference.predictor import load  # noqa: PLC0415
 
-        predictor = load(model, face_detector=face_detector, threads=threads, max_pixels=max_pixels)
-        results.begin(predictor.bundle.info.labels)
+        predictor = load(
+            model,
+            face_detector=face_detector,
+            person_detector=person_detector,
+            boxes=None if boxes is None else _boxes(boxes, items),
+            threads=threads,
+            max_pixels=max_pixels,
+        )
+        results.begin(Labels(predictor.primary_labels, predictor.categories))
         failed = False
         for number, outcome in enumerate(_predictions(predictor, items, copies is not None)):
             if isinstance(outcome, MediaError):
                 say_error(str(outcome))
                 failed = True
                 continue
-            if copies is not None and outcome.image_rgb is not None:
-                copies.write(number, outcome.image_rgb, outcome.frame)
+            if copies is not None:
+                copies.write(number, outcome)
             results.write(outcome.frame)
     if failed:
         raise typer.Exit(1)
@@ -162,15 +193,17 @@ class _Copies:
                 )
         _check_folder(folder)
 
-    def write(self, number: int, image_rgb: ImageRgb, frame: Frame) -> None:
-        """Writes the copy of the picture of that number."""
+    def write(self, number: int, outcome: Prediction) -> None:
+        """Writes the copy of the picture of that number, where it was kept."""
         from affekt.media import write_picture  # noqa: PLC0415
         from affekt.view.draw import annotate, blur_faces  # noqa: PLC0415
 
+        image_rgb = outcome.image_rgb
+        if image_rgb is None:
+            return
         if self._blur:
-            faces = [p.face.box_xyxy for p in frame.people if p.face is not None]
-            image_rgb = blur_faces(image_rgb, faces)
-        write_picture(self._paths[number], annotate(image_rgb, frame))
+            image_rgb = blur_faces(image_rgb, [face.box_xyxy for face in outcome.faces])
+        write_picture(self._paths[number], annotate(image_rgb, outcome.frame))
 
 
 def _predictions(
@@ -185,6 +218,18 @@ def _predictions(
             progress(number, len(items))
 
 
+def _boxes(path: Path, items: Sequence[Source | MediaError]) -> Boxes:
+    """The boxes of a file, after it was compared with the pictures to read."""
+    from affekt.inference.boxes_file import read_boxes  # noqa: PLC0415
+
+    boxes = read_boxes(path)
+    without = boxes.check([item.name for item in items if not isinstance(item, MediaError)])
+    if without:
+        others = f" and {len(without) - 1} more" if len(without) > 1 else ""
+        say(f"affekt: {path} has no box in {without[0]}{others}: nobody is looked for there")
+    return boxes
+
+
 def _check_folder(folder: Path) -> None:
     """Makes a folder and sees whether a file can be written there."""
     try:
@@ -197,10 +242,21 @@ def _check_folder(folder: Path) -> None:
 
 
 def _readable(frame: Frame) -> Iterator[str]:
-    yield f"{frame.width} x {frame.height} pixels, faces found: {len(frame.people)}"
+    yield f"{frame.width} x {frame.height} pixels, people found: {len(frame.people)}"
     for number, person in enumerate(frame.people, 1):
         x1, y1, x2, y2 = (round(value) for value in person.box_xyxy)
-        label = person.emotion.primary_label
-        yield f"face {number} at ({x1}, {y1}) to ({x2}, {y2}): apparent emotion {label}"
-        for name, share in person.emotion.primary.items():
+        label = person.emotion.primary_label or "not read, no face is seen"
+        yield f"person {number} at ({x1}, {y1}) to ({x2}, {y2}): apparent emotion {label}"
+        for name, share in (person.emotion.primary or {}).items():
             yield f"  {name:<10}{share:>7.1%}  {'#' * round(40 * share)}"
+        yield from _context_lines(person.emotion)
+
+
+def _context_lines(emotion: Emotion) -> Iterator[str]:
+    if emotion.category_labels is not None:
+        yield f"  categories: {', '.join(emotion.category_labels) or 'none over its threshold'}"
+    if emotion.valence is not None:
+        yield (
+            f"  valence {emotion.valence:.1f}, arousal {emotion.arousal:.1f}, "
+            f"dominance {emotion.dominance:.1f} (1 to 10)"
+        )

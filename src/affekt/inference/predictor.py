@@ -1,25 +1,35 @@
-"""Pictures in, frames out: decode, detect, crop, run the model."""
+"""Pictures in, frames out: decode once, find people once, crop, run the model."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from affekt.bundle import Bundle, find_bundle
-from affekt.errors import MediaError
-from affekt.geometry import face_crop_matrix, roll_degrees
+from affekt.errors import MediaError, UsageError
+from affekt.inference.boxes_file import Boxes, read_boxes
 from affekt.inference.detectors import FaceDetector, load_face_detector
-from affekt.inference.runtime import FaceModel
-from affekt.media import PIXEL_LIMIT, ImageRgb, Source, read_picture, to_rgb, warp
-from affekt.results import Emotion, Face, Frame, Person
+from affekt.inference.people import (
+    FindPeople,
+    Seen,
+    Sighting,
+    faces_alone,
+    people_from_boxes,
+    people_from_detector,
+    people_from_faces,
+)
+from affekt.inference.readers import CONTEXT_KINDS, open_reader
+from affekt.inference.yolox import PersonDetector, YoloxDetector
+from affekt.media import PIXEL_LIMIT, ImageRgb, Source, read_picture, to_rgb
+from affekt.results import BoxXyxy, Emotion, Face, Frame, Person
 
 Picture = str | Path | bytes | npt.NDArray[np.generic] | Image.Image
 """A path, an encoded picture, or a decoded one (see `affekt.media.to_rgb`)."""
@@ -27,8 +37,8 @@ Picture = str | Path | bytes | npt.NDArray[np.generic] | Image.Image
 WORKERS = 2
 """Threads that decode and detect while the model runs; more than two cores rarely wait for it."""
 
-BATCH_FACES, BATCH_PICTURES = 32, 8
-"""A batch is run as soon as it holds that many faces, or comes from that many pictures."""
+BATCH_PEOPLE, BATCH_PICTURES = 32, 8
+"""A batch is run as soon as it holds that many people, or comes from that many pictures."""
 
 BATCH_PIXELS = 32_000_000
 """And, where pictures are kept, as soon as they have that many pixels: memory stays flat."""
@@ -40,23 +50,37 @@ class Prediction:
 
     Attributes:
         frame: the people found.
+        faces: every face found, also of those who are not asked for (see ``boxes`` of `load`).
         image_rgb: the decoded picture, where ``keep_images`` asked for it.
     """
 
     frame: Frame
+    faces: tuple[Face, ...]
     image_rgb: ImageRgb | None
 
 
 class Predictor:
-    """Reads the apparent emotion of every face in pictures.
+    """Reads the apparent emotion of every person in pictures.
 
     It keeps no state between calls and may be shared by threads. `load` makes one.
 
     Args:
-        bundle: the model.
+        bundle: the model: of faces, of people in context, or an ensemble of these.
         detector: finds the faces.
+        person_detector: finds the people, for a context model; without it they are found by
+            their faces, see `affekt.inference.people`.
+        boxes: the people themselves, by picture, for a context model.
         threads: for one run of the model; all cores by default.
         max_pixels: pictures with more are refused before they are decoded.
+
+    Attributes:
+        bundle: the model.
+        primary_labels: the primary emotions that it tells apart.
+        categories: the categories that it gives, none for a face model.
+
+    Raises:
+        BundleError: the model cannot be used.
+        UsageError: a person detector or boxes for a face model, or both at once.
     """
 
     def __init__(
@@ -64,12 +88,15 @@ class Predictor:
         bundle: Bundle,
         detector: FaceDetector,
         *,
+        person_detector: PersonDetector | None = None,
+        boxes: Boxes | None = None,
         threads: int | None = None,
         max_pixels: int = PIXEL_LIMIT,
     ) -> None:
         self.bundle = bundle
-        self._model = FaceModel(bundle, threads)
-        self._detector = detector
+        self._find = _finder(bundle, detector, person_detector, boxes)
+        self._reader = open_reader(bundle, threads)
+        self.primary_labels, self.categories = self._reader.primary_labels, self._reader.categories
         self._max_pixels = max_pixels
 
     @overload
@@ -131,10 +158,11 @@ class Predictor:
     def _prepare(self, item: Picture | Source, *, keep_image: bool) -> _Prepared:
         source = item if isinstance(item, Source) else Source(_name(item), item)
         image = self._read(source)
-        faces = self._detector.detect(image)
+        seen = self._find(image, source.name)
+        boxes, faces = [p.box_xyxy for p in seen.people], [p.face for p in seen.people]
+        crops = self._reader.crop(image, boxes, faces)
         height, width = image.shape[:2]
-        crops = crop_faces(image, faces, self._model.size)
-        return _Prepared(source.name, width, height, faces, crops, image if keep_image else None)
+        return _Prepared(source.name, width, height, seen, crops, image if keep_image else None)
 
     def _read(self, source: Source) -> ImageRgb:
         if isinstance(source.picture, str | Path | bytes):
@@ -142,19 +170,20 @@ class Predictor:
         return to_rgb(source.picture)
 
     def _run(self, batch: list[_Prepared]) -> Iterator[Prediction]:
-        """Runs the model once for the faces of all pictures."""
-        faces = np.concatenate([item.crops for item in batch]) if batch else _no_crops(0)
-        rows = iter(self._model.probabilities(faces))
+        """Runs the model once for the people of all pictures."""
+        emotions = iter(self._reader.read([item.crops for item in batch]))
         for item in batch:
-            people = tuple(_person(face, self._model.labels, next(rows)) for face in item.faces)
+            people = tuple(_person(seen, next(emotions)) for seen in item.seen.people)
             frame = Frame(item.name, item.width, item.height, people=people)
-            yield Prediction(frame, item.image_rgb)
+            yield Prediction(frame, item.seen.faces, item.image_rgb)
 
 
 def load(
     model: str | Path = "face",
     *,
     face_detector: FaceDetector | str | Path | None = None,
+    person_detector: PersonDetector | str | Path | None = None,
+    boxes: Mapping[str, Sequence[BoxXyxy]] | Boxes | str | Path | None = None,
     threads: int | None = None,
     max_pixels: int = PIXEL_LIMIT,
 ) -> Predictor:
@@ -163,28 +192,56 @@ def load(
     Args:
         model: the name of an embedded or user model, or the folder of a bundle.
         face_detector: a YuNet file, or any `FaceDetector`; the default one if None.
+        person_detector: for a context model, a YOLOX file or any
+            `affekt.inference.yolox.PersonDetector`; people are found by their faces if None.
+        boxes: for a context model, the people themselves: left, top, right, bottom in pixels by
+            the name or path of the picture, or a CSV or JSON file of them, see
+            `affekt.inference.boxes_file`. A picture that is not named has nobody in it.
         threads: for one run of the model; all cores by default.
         max_pixels: pictures with more are refused before they are decoded.
 
     Raises:
         BundleError: no such model, or it cannot be used.
-        UsageError: the detector cannot be used.
+        UsageError: a detector or the boxes cannot be used, or not with this model.
     """
     if face_detector is None or isinstance(face_detector, str | Path):
         face_detector = load_face_detector(face_detector)
-    return Predictor(find_bundle(model), face_detector, threads=threads, max_pixels=max_pixels)
+    if isinstance(person_detector, str | Path):
+        person_detector = YoloxDetector(person_detector, threads)
+    if isinstance(boxes, Mapping):
+        boxes = Boxes(boxes)
+    elif isinstance(boxes, str | Path):
+        boxes = read_boxes(boxes)
+    return Predictor(
+        find_bundle(model),
+        face_detector,
+        person_detector=person_detector,
+        boxes=boxes,
+        threads=threads,
+        max_pixels=max_pixels,
+    )
 
 
-def crop_faces(image_rgb: ImageRgb, faces: list[Face], size: int) -> ImageRgb:
-    """The crops of faces by the one rule, shape (n, size, size, 3).
-
-    Landmarks, where there are any, only straighten the roll.
-    """
-    crops = _no_crops(size, len(faces))
-    for crop, face in zip(crops, faces, strict=True):
-        roll = 0.0 if face.landmarks_xy is None else roll_degrees(face.landmarks_xy)
-        crop[...] = warp(image_rgb, face_crop_matrix(face.box_xyxy, size, roll), size)
-    return crops
+def _finder(
+    bundle: Bundle,
+    detector: FaceDetector,
+    person_detector: PersonDetector | None,
+    boxes: Boxes | None,
+) -> FindPeople:
+    if bundle.info.kind not in CONTEXT_KINDS:
+        if person_detector is not None or boxes is not None:
+            raise UsageError(
+                f"the model {bundle.info.name!r} reads faces alone: a person detector and boxes "
+                "are for a context model, name one with --model (model in Python)"
+            )
+        return faces_alone(detector)
+    if person_detector is not None and boxes is not None:
+        raise UsageError("people come from a person detector or from boxes: give one of them")
+    if boxes is not None:
+        return people_from_boxes(detector, boxes)
+    if person_detector is not None:
+        return people_from_detector(detector, person_detector)
+    return people_from_faces(detector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +251,8 @@ class _Prepared:
     name: str
     width: int
     height: int
-    faces: list[Face]
-    crops: ImageRgb
+    seen: Sighting
+    crops: Any
     image_rgb: ImageRgb | None
 
 
@@ -219,24 +276,23 @@ def _ahead(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_O
 
 
 def _batches(items: Iterable[_Prepared | MediaError]) -> Iterator[list[_Prepared | MediaError]]:
-    """Items grouped until a batch is worth running; see `BATCH_FACES`."""
+    """Items grouped until a batch is worth running; see `BATCH_PEOPLE`."""
     batch: list[_Prepared | MediaError] = []
-    faces = pixels = 0
+    people = pixels = 0
     for item in items:
         batch.append(item)
         if isinstance(item, _Prepared):
-            faces += len(item.faces)
+            people += len(item.seen.people)
             pixels += 0 if item.image_rgb is None else item.width * item.height
-        if faces >= BATCH_FACES or pixels >= BATCH_PIXELS or len(batch) >= BATCH_PICTURES:
+        if people >= BATCH_PEOPLE or pixels >= BATCH_PIXELS or len(batch) >= BATCH_PICTURES:
             yield batch
-            batch, faces, pixels = [], 0, 0
+            batch, people, pixels = [], 0, 0
     if batch:
         yield batch
 
 
-def _person(face: Face, labels: tuple[str, ...], row: npt.NDArray[np.float32]) -> Person:
-    primary = dict(zip(labels, row.astype(float).tolist(), strict=True))
-    return Person(face.box_xyxy, face.score, face, Emotion(primary))
+def _person(seen: Seen, emotion: Emotion) -> Person:
+    return Person(seen.box_xyxy, seen.score, seen.face, emotion)
 
 
 def _frame_or_raise(item: Prediction | MediaError) -> Frame:
@@ -250,7 +306,3 @@ def _name(picture: Picture) -> str:
         return str(picture)
     kinds = {bytes: "<bytes>", np.ndarray: "<array>"}
     return kinds.get(type(picture), "<image>")
-
-
-def _no_crops(size: int, count: int = 0) -> ImageRgb:
-    return np.zeros((count, size, size, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""A bundle's model in ONNX Runtime: crops in, probabilities out."""
+"""A face bundle's model in ONNX Runtime: crops in, probabilities and features out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from affekt.bundle import Bundle
+from affekt.bundle import Bundle, StreamSpec
 from affekt.errors import BundleError
 from affekt.media import ImageRgb
 
@@ -15,7 +15,7 @@ FloatArray32 = npt.NDArray[np.float32]
 CHUNK = 32
 """Crops that go through the model at once: more is no faster on a CPU and needs more memory."""
 
-INPUT, OUTPUT = "face", "logits"
+INPUT, OUTPUT, FEATURES = "face", "logits", "features"
 
 
 class FaceModel:
@@ -35,10 +35,12 @@ class FaceModel:
         self.labels = bundle.info.labels
         self.temperature = bundle.info.temperature
         spec = bundle.info.streams[INPUT]
+        self.spec = spec
         self.size = spec.size
-        self._scale, self._shift = _normalisation(spec.mean, spec.std)
-        self._session = open_session(str(bundle.model_path), threads)
-        _check(self._session, bundle)
+        session = open_session(str(bundle.model_path), threads)
+        _check(session, bundle)
+        self._path = bundle.model_path
+        self._network = CropNetwork(session, spec)
 
     def logits(self, crops: ImageRgb) -> FloatArray32:
         """The model's raw outputs.
@@ -49,19 +51,79 @@ class FaceModel:
         Returns:
             Shape (n, number of labels); n may be 0.
         """
-        chunks = [self._run(crops[i : i + CHUNK]) for i in range(0, len(crops), CHUNK)]
-        return np.concatenate([np.empty((0, len(self.labels)), np.float32), *chunks])
+        return self._network.run(crops, [OUTPUT])[0]
 
     def probabilities(self, crops: ImageRgb) -> FloatArray32:
         """Calibrated probabilities, shape (n, number of labels); each row sums to 1."""
         return softmax(self.logits(crops), self.temperature)
 
-    def _run(self, crops: ImageRgb) -> FloatArray32:
+    @property
+    def width(self) -> int:
+        """How many features the model gives.
+
+        Raises:
+            BundleError: it gives none.
+        """
+        self._check_features()
+        return self._network.outputs[FEATURES]
+
+    def features(self, crops: ImageRgb) -> FloatArray32:
+        """What the model's last layer reads, shape (n, number of features).
+
+        Raises:
+            BundleError: the bundle's model gives no features.
+        """
+        return self.read(crops)[1]
+
+    def read(self, crops: ImageRgb) -> tuple[FloatArray32, FloatArray32]:
+        """`probabilities` and `features` of one run.
+
+        Raises:
+            BundleError: the bundle's model gives no features.
+        """
+        self._check_features()
+        logits, features = self._network.run(crops, [OUTPUT, FEATURES])
+        return softmax(logits, self.temperature), features
+
+    def _check_features(self) -> None:
+        if FEATURES not in self._network.outputs:
+            raise BundleError(
+                f"{self._path}: a face model without the output {FEATURES!r}, which a context "
+                "model needs; export it anew with affekt export"
+            )
+
+
+class CropNetwork:
+    """A session with one input of normalised crops, fed with crops as they are.
+
+    Args:
+        session: its input takes float32 (n, 3, size, size); its outputs have shape (n, k).
+        spec: gives mean and standard deviation of each channel.
+
+    Attributes:
+        outputs: the outputs' names and widths.
+    """
+
+    def __init__(self, session: ort.InferenceSession, spec: StreamSpec) -> None:
+        self.outputs: dict[str, int] = {n.name: n.shape[-1] for n in session.get_outputs()}
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self._scale, self._shift = _normalisation(spec.mean, spec.std)
+
+    def run(self, crops: ImageRgb, outputs: list[str]) -> list[FloatArray32]:
+        """Outputs of crops of shape (n, size, size, 3), `CHUNK` at a time; n may be 0."""
+        chunks = [
+            self._session.run(outputs, {self._input: self._planes(crops[i : i + CHUNK])})
+            for i in range(0, len(crops), CHUNK)
+        ]
+        empty = [np.empty((0, self.outputs[name]), np.float32) for name in outputs]
+        return [np.concatenate(parts) for parts in zip(empty, *chunks, strict=True)]
+
+    def _planes(self, crops: ImageRgb) -> FloatArray32:
         planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
         planes *= self._scale
         planes += self._shift
-        logits: FloatArray32 = self._session.run([OUTPUT], {INPUT: planes})[0]
-        return logits
+        return planes
 
 
 def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> FloatArray32:

@@ -1,0 +1,150 @@
+"""Who is in a picture, and whose face is whose: from faces, from a person detector, from a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from affekt.errors import MediaError
+from affekt.geometry import clip_xyxy
+from affekt.inference.boxes_file import Boxes
+from affekt.inference.detectors import FaceDetector
+from affekt.inference.yolox import PersonDetector
+from affekt.matching import match_faces
+from affekt.media import ImageRgb
+from affekt.results import BoxXyxy, Face
+
+ASIDE, UP, DOWN = 2.0, 1.1, 7.0
+"""How far a person reaches from the middle of the face, see `person_extent`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A person in a picture, before anything is known of their emotion.
+
+    Attributes:
+        box_xyxy: the person's extent, in pixels of the picture and inside it.
+        score: of the detector, 0 to 1; 1 where the box was given.
+        face: None where it is not seen.
+    """
+
+    box_xyxy: BoxXyxy
+    score: float
+    face: Face | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Who is in a picture.
+
+    Attributes:
+        people: largest first.
+        faces: every face found, those of nobody among ``people`` too.
+    """
+
+    people: tuple[Seen, ...]
+    faces: tuple[Face, ...]
+
+
+FindPeople = Callable[[ImageRgb, str], Sighting]
+"""Looks at a picture (height, width, 3) of that name; safe in several threads."""
+
+
+def faces_alone(detector: FaceDetector) -> FindPeople:
+    """Every face is a person whose extent is the face's own box: all that a face model needs."""
+
+    def find(image_rgb: ImageRgb, source: str) -> Sighting:
+        faces = detector.detect(image_rgb)
+        return Sighting(tuple(Seen(f.box_xyxy, f.score, f) for f in faces), tuple(faces))
+
+    return find
+
+
+def people_from_faces(detector: FaceDetector) -> FindPeople:
+    """Every face is a person of the extent that `person_extent` states."""
+
+    def find(image_rgb: ImageRgb, source: str) -> Sighting:
+        faces = detector.detect(image_rgb)
+        return Sighting(largest_first([_around(face, image_rgb) for face in faces]), tuple(faces))
+
+    return find
+
+
+def people_from_detector(detector: FaceDetector, people: PersonDetector) -> FindPeople:
+    """The people that a detector finds; a face in nobody's box is one more person around it."""
+
+    def find(image_rgb: ImageRgb, source: str) -> Sighting:
+        found = people.detect(image_rgb)
+        faces = detector.detect(image_rgb)
+        matched = match_faces([person.box_xyxy for person in found], faces)
+        seen = [Seen(p.box_xyxy, p.score, f) for p, f in zip(found, matched, strict=True)]
+        others = [face for face in faces if not any(face is own for own in matched)]
+        seen += [_around(face, image_rgb) for face in others]
+        return Sighting(largest_first(seen), tuple(faces))
+
+    return find
+
+
+def people_from_boxes(detector: FaceDetector, boxes: Boxes) -> FindPeople:
+    """The people whose boxes are given for that picture, and nobody else."""
+
+    def find(image_rgb: ImageRgb, source: str) -> Sighting:
+        inside = [_inside(box, image_rgb, source) for box in boxes.of(source)]
+        faces = detector.detect(image_rgb)
+        matched = match_faces(inside, faces)
+        seen = [Seen(box, 1.0, face) for box, face in zip(inside, matched, strict=True)]
+        return Sighting(largest_first(seen), tuple(faces))
+
+    return find
+
+
+def person_extent(face_xyxy: BoxXyxy, width: int, height: int) -> BoxXyxy:
+    """The box of a person of whom only the face is known, cut to the picture.
+
+    From the middle of the face it reaches `ASIDE` face sizes to either side, `UP` above and
+    `DOWN` below, the size being the root of the face box's area. `docs/models.md` says how these
+    numbers were measured and how well they do.
+
+    Args:
+        face_xyxy: in pixels.
+        width: of the picture in pixels.
+        height: likewise.
+
+    >>> person_extent((90.0, 20.0, 110.0, 40.0), 200, 150)
+    (60.0, 8.0, 140.0, 150.0)
+    """
+    x1, y1, x2, y2 = face_xyxy
+    size = float(np.sqrt(max(x2 - x1, 0.0) * max(y2 - y1, 0.0)))
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    box = [x - ASIDE * size, y - UP * size, x + ASIDE * size, y + DOWN * size]
+    left, top, right, bottom = clip_xyxy(box, width, height).tolist()
+    return (left, top, right, bottom)
+
+
+def largest_first(people: Sequence[Seen]) -> tuple[Seen, ...]:
+    """By the area of their boxes; equal ones keep their order."""
+
+    def area(person: Seen) -> float:
+        x1, y1, x2, y2 = person.box_xyxy
+        return (x2 - x1) * (y2 - y1)
+
+    return tuple(sorted(people, key=area, reverse=True))
+
+
+def _around(face: Face, image_rgb: ImageRgb) -> Seen:
+    height, width = image_rgb.shape[:2]
+    return Seen(person_extent(face.box_xyxy, width, height), face.score, face)
+
+
+def _inside(box: BoxXyxy, image_rgb: ImageRgb, source: str) -> BoxXyxy:
+    height, width = image_rgb.shape[:2]
+    x1, y1, x2, y2 = clip_xyxy(box, width, height).tolist()
+    if x2 - x1 < 1 or y2 - y1 < 1:
+        given = ", ".join(f"{value:g}" for value in box)
+        raise MediaError(
+            f"{source}: the box ({given}) given for it has less than one pixel inside the picture "
+            f"of {width} x {height}; boxes are left, top, right, bottom in pixels"
+        )
+    return (x1, y1, x2, y2)
