@@ -89,7 +89,12 @@ def _fabric(run: RunConfig) -> Fabric:
 def _work(fabric: Fabric, work: Work[Config], config: Config, progress: Progress | None) -> Path:
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
-    return work(fabric, config, progress)
+    result = work(fabric, config, progress)
+    if torch.distributed.is_initialized():
+        # Fabric leaves gloo's threads running, and a process that exits over them may be aborted.
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
+    return result
 
 
 def _spawned(fabric: Fabric, work: Work[Config], config: Config, sent: Connection) -> Path:
