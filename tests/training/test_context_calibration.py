@@ -29,6 +29,15 @@ def test_probabilities_follow_the_number_of_annotators() -> None:
     assert plain.mean() == pytest.approx(five.mean(), abs=0.01)
 
 
+def test_thresholds_expected_of_everybody_give_as_many_labels_as_there_should_be() -> None:
+    logits = RNG.normal(-2, 1, (5_000, len(CATEGORIES)))
+    truth = RNG.random(logits.shape) < 1 / (1 + np.exp(-logits))
+    fitted = calibrate(logits[:200], truth[:200], everybody=logits)
+    thresholds = [fitted.thresholds[name] for name in CATEGORIES]
+    given = probabilities(logits, fitted.platt) >= thresholds
+    assert given.mean() == pytest.approx(truth.mean(), rel=0.1)
+
+
 def test_annotators_who_always_agree_need_no_exponent() -> None:
     assert annotator_exponent((0.2, 0.2), (1, 5), 3) == 1.0
 

@@ -43,6 +43,36 @@ def break_even_thresholds(probabilities: npt.ArrayLike, truth: npt.ArrayLike) ->
     return np.array([_break_even(p[:, j], y[:, j]) for j in range(p.shape[1])])
 
 
+def expected_thresholds(probabilities: npt.ArrayLike) -> FloatArray:
+    """Thresholds where calibrated probabilities expect precision to equal recall; no labels needed.
+
+    Of the people over a threshold the sum of their probabilities is expected to be right. This is
+    the same share of those given the category and of those who have it where as many are given it
+    as have it: the threshold is passed by the expected number of people. Unlike
+    `break_even_thresholds` it does not hang on the rank of a rare category's few positives.
+
+    Args:
+        probabilities: calibrated, of people like those it will be used on, shape (n, k).
+
+    Returns:
+        Shape (k,); `NEVER` for a category that nobody is expected to have.
+
+    Raises:
+        DataError: nobody, or a probability that is not a number.
+
+    >>> expected_thresholds([[0.9], [0.6], [0.4], [0.1]]).tolist()
+    [0.5]
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if p.ndim != 2 or not len(p) or not np.isfinite(p).all():
+        raise DataError(f"probabilities of shape {p.shape}: give (n, k) numbers with n at least 1")
+    ranked = -np.sort(-p, axis=0)
+    given = np.rint(p.sum(axis=0)).astype(int)
+    last = ranked[np.maximum(given - 1, 0), np.arange(p.shape[1])]
+    following = ranked[np.minimum(given, len(p) - 1), np.arange(p.shape[1])]
+    return np.where(given > 0, np.where(given < len(p), (last + following) / 2, last), NEVER)
+
+
 def _break_even(p: FloatArray, y: npt.NDArray[np.bool_]) -> float:
     order = np.argsort(-p, kind="stable")
     ranked = p[order]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.evaluation.calibration import fit_platt, fit_sigmoid
-from affekt.evaluation.thresholds import break_even_thresholds
+from affekt.evaluation.thresholds import break_even_thresholds, expected_thresholds
 from affekt.labels import CATEGORIES
 
 FloatArray = npt.NDArray[np.float64]
@@ -32,15 +32,23 @@ class Calibration:
     people: int
 
 
-def calibrate(logits: npt.ArrayLike, truth: npt.ArrayLike, agreement: float = 1.0) -> Calibration:
+def calibrate(
+    logits: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    agreement: float = 1.0,
+    everybody: npt.ArrayLike | None = None,
+) -> Calibration:
     """Platt scaling of each category, then thresholds where precision equals recall.
 
     Args:
         logits: shape (n, 26).
         truth: shape (n, 26), bool.
         agreement: see `annotator_exponent`: the probability p of the people's labels is turned
-            into 1 - (1 - p)^agreement, that of labels by another number of annotators. The
-            thresholds name the same people either way.
+            into 1 - (1 - p)^agreement, that of labels by another number of annotators.
+            Thresholds set by the labels name the same people either way.
+        everybody: logits of more people, shape (m, 26), whose labels are not to be looked at:
+            the thresholds are then those that these people's probabilities expect, see
+            `affekt.evaluation.thresholds.expected_thresholds`.
     """
     z, y = np.asarray(logits, dtype=np.float64), np.asarray(truth, dtype=bool)
     fitted = [fit_platt(z[:, k], y[:, k]) for k in range(len(CATEGORIES))]
@@ -49,7 +57,11 @@ def calibrate(logits: npt.ArrayLike, truth: npt.ArrayLike, agreement: float = 1.
         wanted = 1 - (1 - said) ** agreement
         fitted = [fit_sigmoid(z[:, k], wanted[:, k]) for k in range(len(CATEGORIES))]
     platt = dict(zip(CATEGORIES, fitted, strict=True))
-    thresholds = break_even_thresholds(probabilities(z, platt), y)
+    thresholds = (
+        break_even_thresholds(probabilities(z, platt), y)
+        if everybody is None
+        else expected_thresholds(probabilities(everybody, platt))
+    )
     return Calibration(platt, dict(zip(CATEGORIES, thresholds.tolist(), strict=True)), len(z))
 
 
