@@ -173,6 +173,15 @@ def test_calibration_error_by_bins():
     np.testing.assert_allclose(found, m.calibration_errors(truth[rows], p[rows]))
 
 
+def test_the_pooled_calibration_error_is_that_of_one_long_category():
+    truth, p = people()
+    weights = draws(len(p), count=2)
+    long = np.repeat(weights, p.shape[1], axis=1)
+    expected = m.calibration_errors(truth.reshape(-1, 1), p.reshape(-1, 1), long)[:, 0]
+    np.testing.assert_allclose(m.pooled_calibration_error(truth, p, weights), expected)
+    assert (expected <= m.calibration_errors(truth, p, weights).mean(axis=-1) + 1e-12).all()
+
+
 def test_bad_input_is_named():
     with pytest.raises(DataError, match="scores that are numbers"):
         m.average_precision([[1]], [[np.nan]])

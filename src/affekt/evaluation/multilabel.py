@@ -224,13 +224,39 @@ def calibration_errors(
     """
     y, p = np.asarray(truth, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
     w = _weights(weights, len(p))
-    bin_of = bins_of(p, bins)
     gaps = np.empty((*w.shape[:-1], p.shape[1]))
     for j in range(p.shape[1]):
-        spread = np.zeros((len(p), bins))
-        spread[np.arange(len(p)), bin_of[:, j]] = y[:, j] - p[:, j]
-        gaps[..., j] = np.abs(w @ spread).sum(axis=-1)
+        gaps[..., j] = np.abs(w @ _excess(y[:, [j]], p[:, [j]], bins)).sum(axis=-1)
     return ratio(gaps, w.sum(axis=-1)[..., None])
+
+
+def pooled_calibration_error(
+    truth: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    bins: int = ECE_BINS,
+) -> FloatArray:
+    """Expected calibration error of all categories' probabilities in one set of bins, shape (...).
+
+    What a user asks who is told 30%, of whatever category: how often is it so. As
+    `calibration_errors` otherwise, of which it is never more than the mean.
+
+    >>> pooled_calibration_error([[1, 0], [0, 0]], [[0.4, 0.4], [0.4, 0.4]]).round(2).item()
+    0.15
+    """
+    y, p = np.asarray(truth, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
+    w = _weights(weights, len(p))
+    gaps = np.abs(w @ _excess(y, p, bins)).sum(axis=-1)
+    return ratio(gaps, p.shape[1] * w.sum(axis=-1))
+
+
+def _excess(y: FloatArray, p: FloatArray, bins: int) -> FloatArray:
+    """By how much the truth of each person exceeds what was said in each bin, shape (n, bins)."""
+    bin_of, rows = bins_of(p, bins), np.arange(len(p))
+    spread = np.zeros((len(p), bins))
+    for j in range(p.shape[1]):
+        spread[rows, bin_of[:, j]] += y[:, j] - p[:, j]
+    return spread
 
 
 def bins_of(probabilities: npt.ArrayLike, bins: int = ECE_BINS) -> IntArray:

@@ -210,7 +210,7 @@ def figures_of(
         pairs = zip(own[name], samples[name].T, strict=True)
         return tuple(estimate(value, drawn, RANGES[name]) for value, drawn in pairs)
 
-    single = ("map", "map_official", "jaccard", "f1", "ece")
+    single = ("map", "map_official", "jaccard", "f1", "ece", "ece_mean")
     categories = {"ap": "ap", "ap_official": "ap_official"}
     categories |= {"f1": "f1_per_category", "ece": "ece_per_category"}
     return Figures(

@@ -15,7 +15,8 @@ SHARE, ERROR, CORRELATION = (0.0, 1.0), (0.0, np.inf), (-1.0, 1.0)
 
 RANGES = {
     **dict.fromkeys(("ap", "map", "ap_official", "map_official"), SHARE),
-    **dict.fromkeys(("jaccard", "f1", "f1_per_category", "ece", "ece_per_category"), SHARE),
+    **dict.fromkeys(("jaccard", "f1", "f1_per_category"), SHARE),
+    **dict.fromkeys(("ece", "ece_mean", "ece_per_category"), SHARE),
     "vad_mae": ERROR,
     "vad_ccc": CORRELATION,
 }
@@ -59,8 +60,8 @@ class ScoredPeople:
 def all_figures(people: ScoredPeople, weights: FloatArray) -> dict[str, FloatArray]:
     """All figures by name, for weights of shape (r, n).
 
-    ``map``, ``map_official``, ``ece``, ``jaccard`` and ``f1`` have shape (r,); ``ap``,
-    ``ap_official``, ``ece_per_category`` and ``f1_per_category`` (r, k); ``vad_mae`` and
+    ``map``, ``map_official``, ``ece``, ``ece_mean``, ``jaccard`` and ``f1`` have shape (r,);
+    ``ap``, ``ap_official``, ``ece_per_category`` and ``f1_per_category`` (r, k); ``vad_mae`` and
     ``vad_ccc`` (r, 3). Means are over the categories that somebody has; the calibration error's
     is over all, for a category that nobody has can be overstated too.
     """
@@ -69,7 +70,8 @@ def all_figures(people: ScoredPeople, weights: FloatArray) -> dict[str, FloatArr
     figures = main_figures(people, weights) | {
         "ap_official": official(weights),
         "ece_per_category": ece,
-        "ece": ece.mean(axis=-1),
+        "ece": multilabel.pooled_calibration_error(people.truth, people.probabilities, weights),
+        "ece_mean": ece.mean(axis=-1),
         "vad_ccc": multilabel.concordance(people.vad_truth, people.vad, weights),
     }
     figures["map_official"] = mean_over_categories(figures["ap_official"])

@@ -64,7 +64,7 @@ class Figures:
     """Figures by name with their intervals, from one set of draws.
 
     Attributes:
-        single: ``map``, ``map_official``, ``jaccard``, ``f1``, ``ece``.
+        single: ``map``, ``map_official``, ``jaccard``, ``f1``, ``ece``, ``ece_mean``.
         per_category: ``ap``, ``ap_official``, ``f1``, ``ece``, each with one estimate per label.
         vad: ``mae`` and ``ccc``, each with one estimate per dimension.
     """

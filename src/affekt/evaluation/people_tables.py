@@ -19,6 +19,7 @@ SINGLE_FIGURES = {
     "jaccard": ("Jaccard index", 1, 3),
     "f1": ("F1, mean over categories", 1, 3),
     "ece": ("expected calibration error", 1, 3),
+    "ece_mean": ("calibration error, mean over categories", 1, 3),
 }
 """Title, factor and digits of each figure that is one number."""
 
