@@ -76,7 +76,7 @@ def predict(
         Path | None, typer.Option(help="Folder for copies with boxes, labels and bars drawn.")
     ] = None,
     blur: Annotated[bool, typer.Option("--blur", help="Blur every face in those copies.")] = False,
-    model: ModelOption = "face",
+    model: ModelOption = "context",
     face_detector: DetectorOption = None,
     person_detector: PeopleOption = None,
     boxes: BoxesOption = None,
@@ -121,7 +121,7 @@ def demo(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the annotated picture.")
     ] = Path("demo-out"),
-    model: ModelOption = "face",
+    model: ModelOption = "context",
     face_detector: DetectorOption = None,
 ) -> None:
     """Read a photo that comes with Affekt, and draw the result."""
@@ -254,7 +254,10 @@ def _readable(frame: Frame) -> Iterator[str]:
 
 def _context_lines(emotion: Emotion) -> Iterator[str]:
     if emotion.category_labels is not None:
-        yield f"  categories: {', '.join(emotion.category_labels) or 'none over its threshold'}"
+        said = emotion.categories or {}
+        labels = sorted(emotion.category_labels, key=lambda name: -said[name])
+        named = ", ".join(f"{name} {said[name]:.0%}" for name in labels)
+        yield f"  categories: {named or 'none over its threshold'}"
     if emotion.valence is not None:
         yield (
             f"  valence {emotion.valence:.1f}, arousal {emotion.arousal:.1f}, "

@@ -179,7 +179,7 @@ class Predictor:
 
 
 def load(
-    model: str | Path = "face",
+    model: str | Path = "context",
     *,
     face_detector: FaceDetector | str | Path | None = None,
     person_detector: PersonDetector | str | Path | None = None,

@@ -115,10 +115,7 @@ def _context_summary(info: BundleInfo) -> str:
 
 def _context_training(info: BundleInfo) -> str:
     training, export = info.training, info.training.get("export", {})
-    encoders = [
-        f"- encoder {name}: {e['backbone']}, first weights {e['weights']}, trained: {e['train']}"
-        for name, e in training.get("encoders", {}).items()
-    ]
+    encoders = [_encoder(name, of) for name, of in training.get("encoders", {}).items()]
     chosen = (
         [f"- epoch: {training['epoch']} (counted from 0), weights averaged over the steps"]
         if "epoch" in training
@@ -129,10 +126,17 @@ def _context_training(info: BundleInfo) -> str:
         *encoders,
         *chosen,
         f"- export: encoders {export.get('precision')}, head {export.get('head_precision')}",
-        f"- calibration and thresholds fitted on: {_counts(export.get('calibrated_on', {}))}",
+        f"- calibration fitted on: {_counts(export.get('calibrated_on', {}))}",
         *_recipe(training),
     ]
     return "\n".join(lines)
+
+
+def _encoder(name: str, made: Mapping[str, Any]) -> str:
+    if made["backbone"] == name:
+        return f"- encoder {name}: as it is, SHA-256 {made['weights']}"
+    weights, train = made["weights"], made["train"]
+    return f"- encoder {name}: {made['backbone']}, first weights {weights}, trained: {train}"
 
 
 def _cross_validated(splits: Mapping[str, Mapping[str, Any]] | None) -> str:
@@ -160,7 +164,7 @@ def _context_figures(name: str, figures: Mapping[str, Any]) -> str:
         "| figure | value | 95% interval |",
         "|---|---|---|",
     ]
-    for key in ("map", "map_official", "jaccard", "f1", "ece"):
+    for key in ("map", "map_official", "jaccard", "f1", "ece", "ece_mean"):
         if figures.get(key) is not None:
             interval = _interval(figures.get(f"{key}_ci95"))
             lines.append(f"| {key} | {figures[key]:.4f} | {interval} |")

@@ -1,0 +1,197 @@
+"""What each stream of a cross-trained context model brings, by leaving it out.
+
+    python benchmarks/ablation.py configs/context.toml --set 'data.manifests=["data/emotic-part"]'
+
+Every variant of the recipe is cross-trained with several seeds: what is measured of a person was
+said by a head that never saw their picture. No test split is touched. Features are computed once,
+for all variants. Intervals are by picture; differences are from the recipe, on the same draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning_fabric import Fabric
+
+import output
+from affekt.data.people import PersonManifest, picture_of
+from affekt.data.people_dataset import PersonDataset
+from affekt.errors import UsageError
+from affekt.evaluation.metrics import FloatArray
+from affekt.evaluation.people_bootstrap import estimate, sample_figures
+from affekt.evaluation.people_figures import ScoredPeople, main_figures
+from affekt.evaluation.tables import interval_text
+from affekt.training.context_build import encoders_key, network_of
+from affekt.training.context_config import (
+    ContextConfig,
+    GeometryConfig,
+    StreamConfig,
+    StreamsConfig,
+    TeacherConfig,
+    load_context_config,
+)
+from affekt.training.context_data import LabelledPeople, People, read_labelled
+from affekt.training.context_folds import OUT_OF_FOLD, train_folds
+from affekt.training.features import cache_features
+
+Outputs = list[tuple[FloatArray, FloatArray]]
+"""Of every seed: probabilities (n, 26) and VAD (n, 3)."""
+
+
+def main() -> None:
+    """Train, measure, print and write."""
+    options = _options()
+    config = load_context_config(options.recipe, options.set)
+    if not config.data.folds:
+        raise UsageError(f"{options.recipe}: an ablation needs a recipe with data.folds")
+    people, labelled = _people(config)
+    variants, samples = dict(_variants(config)), {}
+    for name, variant in variants.items():
+        outputs = [_outputs(variant, seed, people, labelled) for seed in options.seeds]
+        samples[name] = _samples(people.dataset, outputs)
+        print(name, f"{samples[name][0]['map']:.4f}", flush=True)
+    figures = _figures(samples) | {"people": people.dataset.persons, "seeds": options.seeds}
+    output.write("ablation", figures, _page(figures))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("recipe", help="such as configs/context.toml")
+    parser.add_argument("--set", action="append", default=[], help="as for affekt train")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    return parser.parse_args()
+
+
+def _people(config: ContextConfig) -> tuple[People, LabelledPeople | None]:
+    """Everybody with the features of all streams, and the labels without pictures."""
+    network = network_of(config)
+    manifests = [PersonManifest.open(path) for path in config.data.manifests]
+    dataset = PersonDataset(
+        manifests,
+        ("train", "val"),
+        network.spec.streams,
+        augment=config.augment,
+        seed=config.run.seed,
+        tuning=True,
+    )
+    store = cache_features(
+        network.eval().encode,
+        dataset,
+        config.features.folder,
+        key=encoders_key(network),
+        views=config.features.views,
+        dtype=config.features.dtype,
+    )
+    others = [PersonManifest.open(path) for path in config.data.labels_only]
+    return People(dataset, store), read_labelled(others, manifests) if others else None
+
+
+def _variants(config: ContextConfig) -> Iterator[tuple[str, ContextConfig]]:
+    config = replace(config, data=replace(config.data, refit=0))
+    yield "the recipe: " + _names(config.streams), config
+    streams = dict(config.streams.items())
+    parts = [
+        *({k: v for k, v in streams.items() if k != name} for name in streams),
+        *({name: streams[name]} for name in streams),
+    ]
+    for part in parts:
+        chosen = StreamsConfig(**{k: _own(v, streams) for k, v in part.items()})
+        yield _names(chosen), replace(config, streams=chosen)
+    geometry = GeometryConfig(use=True)
+    yield f"{_names(config.streams)}, geometry", replace(config, geometry=geometry)
+    yield "geometry", replace(config, streams=StreamsConfig(), geometry=geometry)
+    gated = replace(config.fusion, kind="gated")
+    yield "the recipe, gated fusion", replace(config, fusion=gated)
+    yield "the recipe, without the teacher", replace(config, teacher=TeacherConfig())
+
+
+def _own(stream: StreamConfig, streams: dict[str, StreamConfig]) -> StreamConfig:
+    """A stream with an encoder of its own, for it may stand without the one it shares."""
+    if stream.share is None:
+        return stream
+    owner = streams[stream.share]
+    return replace(stream, share=None, backbone=owner.backbone, size=owner.size)
+
+
+def _names(streams: StreamsConfig) -> str:
+    return ", ".join(name for name, _ in streams.items())
+
+
+def _outputs(
+    config: ContextConfig, seed: int, people: People, labelled: LabelledPeople | None
+) -> tuple[FloatArray, FloatArray]:
+    """What the heads say of the pictures they never saw."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = replace(config, run=replace(config.run, out=folder, seed=seed))
+        fabric = Fabric(accelerator="cpu", devices=1)
+        fabric.seed_everything(seed, verbose=False)
+        train_folds(config, fabric, network_of(config), people, labelled, progress=None)
+        with np.load(Path(folder) / OUT_OF_FOLD) as held:
+            logits, vad = held["logits"].astype(float), held["vad"].astype(float)
+    return 1 / (1 + np.exp(-logits)), vad
+
+
+def _samples(
+    dataset: PersonDataset, outputs: Outputs
+) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    pictures = [picture_of(row) for row in dataset.rows]
+    return sample_figures(partial(_mean_figures, dataset, outputs), pictures)
+
+
+def _mean_figures(
+    dataset: PersonDataset, outputs: Outputs, weights: FloatArray
+) -> dict[str, FloatArray]:
+    """Mean over the seeds; VAD's error is the mean over its dimensions."""
+    truth, vad_truth = dataset.categories > 0.5, dataset.vad.astype(float)
+    found = [main_figures(ScoredPeople(truth, p, vad_truth, vad), weights) for p, vad in outputs]
+    return {
+        "map": np.mean([each["map"] for each in found], axis=0),
+        "vad_mae": np.mean([each["vad_mae"].mean(axis=-1) for each in found], axis=0),
+    }
+
+
+def _figures(samples: dict[str, tuple[dict[str, FloatArray], dict[str, FloatArray]]]) -> Any:
+    """Each figure with its interval, and how far it lies from the first variant's."""
+    first, first_drawn = next(iter(samples.values()))
+    return {
+        "variants": {
+            name: {
+                "value": {k: estimate(own[k], drawn[k]) for k in own},
+                "difference": {
+                    k: estimate(own[k] - first[k], drawn[k] - first_drawn[k]) for k in own
+                },
+            }
+            for name, (own, drawn) in samples.items()
+        }
+    }
+
+
+def _page(figures: dict[str, Any]) -> str:
+    rows: list[list[str]] = []
+    for name, both in figures["variants"].items():
+        value, gap = both["value"], both["difference"]
+        own = not rows
+        rows.append([
+            name,
+            interval_text(value["map"], 100, 1),
+            "" if own else interval_text(gap["map"], 100, 1),
+            interval_text(value["vad_mae"], 1, 3),
+            "" if own else interval_text(gap["vad_mae"], 1, 3),
+        ])  # fmt: skip
+    head = ["streams", "mAP (%)", "difference", "VAD error", "difference"]
+    note = (
+        f"{figures['people']} training and validation persons, each judged by heads that never saw "
+        f"their picture; mean of {len(figures['seeds'])} seeds. In brackets: 95% intervals."
+    )
+    return f"{note}\n\n{output.table(head, rows)}"
+
+
+if __name__ == "__main__":
+    main()
