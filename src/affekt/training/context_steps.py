@@ -171,13 +171,19 @@ def start_run(fabric: Fabric, reader: Reader, optim: ContextOptimConfig) -> Run:
 
 
 def start_head(head: FusionHead, task: Task, config: ContextConfig) -> None:
-    """Lets a new head start from the mean labels of the people it learns from."""
+    """Lets a new head start from the mean of what it is to learn.
+
+    That is the lesson's targets, where there is one: labels of a rare category would set each
+    fold's start lower the more of its people are in the part held out.
+    """
     dataset = task.people.dataset
     pictures = range(len(dataset)) if task.among is None else task.among
     places = task.people.places(pictures).numpy()
-    shares = torch.from_numpy(dataset.categories[places]).mean(dim=0)
+    categories, vad = (torch.from_numpy(a[places]) for a in (dataset.categories, dataset.vad))
+    if task.lesson is not None:
+        categories = task.lesson.targets(categories, vad)
+    shares, means = categories.mean(dim=0), vad.nanmean(dim=0)
     raw = config.loss.categories == "raw_weighted_squared"
-    means = torch.from_numpy(dataset.vad[places]).nanmean(dim=0)
     start_outputs(
         head,
         shares if raw else torch.logit(shares, eps=1e-3),
