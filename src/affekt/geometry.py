@@ -173,6 +173,9 @@ GEOMETRY_FEATURES: tuple[str, ...] = (
 )
 """What the geometry stream knows of a person, in order; see `person_geometry`."""
 
+BOX_FEATURES = GEOMETRY_FEATURES[:11]
+"""Those that follow from the person's own box, whoever else was counted."""
+
 MOST_PEOPLE = 8
 """People beyond this number are counted as this many."""
 

@@ -49,6 +49,22 @@ def differs(made: FusionHead, a: dict[str, Any], b: dict[str, Any]) -> Tensor:
     return (made(**a)[0] - made(**b)[0]).abs().amax(dim=1) > 1e-6
 
 
+def test_the_boxs_prior_is_added_to_the_logits_and_knows_no_company() -> None:
+    made, given = FusionHead(WIDTHS, False, FusionSpec(), prior=True).eval(), inputs()
+    assert made.prior is not None
+    before, vad = made(**given)
+    weights, bias = torch.randn(26, 22), torch.randn(26)
+    made.prior.set(weights, bias)
+    box = given["geometry"][:, :11]
+    expected = before + torch.cat([box, box**2], dim=1) @ weights.T + bias
+    torch.testing.assert_close(made(**given)[0], expected)
+    torch.testing.assert_close(made(**given)[1], vad)
+    crowd = given["geometry"].clone()
+    crowd[:, 11:] += 1
+    torch.testing.assert_close(made(**{**given, "geometry": crowd})[0], expected)
+    assert not any(p.requires_grad for p in made.prior.parameters())
+
+
 @pytest.mark.parametrize("kind", FUSIONS)
 def test_every_fusion_looks_at_every_stream(kind: str) -> None:
     made, given = head(kind), inputs()

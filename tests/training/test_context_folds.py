@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.data.people import PersonManifest
+from affekt.data.people import PersonManifest, PersonRow, write_people
 from affekt.data.people_dataset import PersonDataset
 from affekt.labels import CATEGORIES
 from affekt.models.context import ContextNetwork, load_context
+from affekt.training.box_prior import fit_box_prior
 from affekt.training.context_config import ContextConfig
 from affekt.training.context_data import same_picture
+from affekt.training.context_export import ContextExportOptions, export_context
 from affekt.training.context_folds import fold_of
 from affekt.training.context_loop import train_context
 
@@ -114,6 +116,46 @@ def test_heads_on_everybody_are_the_model_and_the_folds_still_calibrate_it(
     first, second = (head.categories.weight for head in refit.head.heads)
     assert not torch.equal(first, second)
     assert all(not torch.equal(first, head.categories.weight) for head in folds.head.heads)
+
+
+def test_what_labels_say_of_the_box_is_added_to_every_head_and_travels_with_it(
+    context_recipe: Recipe, drawn_people: Path, tmp_path: Path
+) -> None:
+    rows = [
+        PersonRow(f"l{i}#0", "l", "train", None, 96, 64, (i, 0.0, i + 20.0, 64.0), (name,), None, 1)
+        for i, name in enumerate(CATEGORIES * 2)
+    ]
+    write_people(tmp_path / "labels", rows, root=".", note={})
+
+    def trained(name: str, prior: float) -> tuple[Path, np.ndarray]:
+        config = context_recipe(
+            run={"out": str(tmp_path / name)},
+            data={
+                "manifests": [str(drawn_people)],
+                "labels_only": [str(tmp_path / "labels")],
+                "labels_only_ratio": 0.0,
+                "folds": 2,
+            },
+            geometry={"use": False, "prior": prior},
+            features={"cache": True},
+            optim={"epochs": 1},
+        )
+        return train_context(config), np.load(tmp_path / name / "out_of_fold.npz")["logits"]
+
+    (_, without), (best, with_prior) = trained("without", 0.0), trained("with", 0.5)
+    network = load_context(best)
+    labels = PersonDataset([PersonManifest.open(tmp_path / "labels")], ("train",), {})
+    geometry = torch.cat([labels[i].geometry for i in range(len(labels))])
+    weights, bias = fit_box_prior(labels.categories, geometry.numpy())
+    people = PersonDataset([PersonManifest.open(drawn_people)], ("train", "val"), {})
+    box = torch.cat([people[i].geometry for i in range(len(people))]).numpy()[:, :11]
+    said = 0.5 * (np.concatenate([box, box**2], axis=1) @ weights.T + bias)
+    np.testing.assert_allclose(with_prior - without, said, atol=1e-4)
+    for head in network.head.heads:
+        np.testing.assert_allclose(head.prior.weight, 0.5 * weights, rtol=1e-5)
+    manifest = PersonManifest.open(drawn_people)  # the export compares its answers with torch's
+    options = ContextExportOptions("b", precision="fp32")
+    export_context(best, tmp_path / "b", [manifest], options)
 
 
 def test_a_run_that_stopped_after_a_head_goes_on_with_the_next(

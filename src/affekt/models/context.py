@@ -48,6 +48,7 @@ class ContextSpec:
         fusion: of the head.
         geometry: whether the person's box and company take part.
         heads: how many heads' outputs are averaged.
+        prior: whether the box's place and shape shift the logits, see `fusion.BoxPrior`.
         needs: face bundles by name, with the SHA-256 of the model that was trained on.
         labels: the meaning of the logits, in order.
         history: recipe, data and figures of the training.
@@ -58,6 +59,7 @@ class ContextSpec:
     fusion: FusionSpec
     geometry: bool
     heads: int = 1
+    prior: bool = False
     needs: dict[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = CATEGORIES
     history: dict[str, Any] = field(default_factory=dict)
@@ -191,6 +193,7 @@ def build_context(
     fusion: FusionSpec,
     *,
     geometry: bool,
+    prior: bool = False,
     external: Sequence[ExternalEncoder] = (),
 ) -> ContextNetwork:
     """A new network with one head.
@@ -199,6 +202,7 @@ def build_context(
         plans: the streams that have a timm network or share one, by name.
         fusion: of the head.
         geometry: whether the person's box and company take part.
+        prior: see `ContextSpec`.
         external: encoders from outside, each serving the stream ``face``.
 
     Raises:
@@ -223,6 +227,7 @@ def build_context(
         encoders=specs,
         fusion=fusion,
         geometry=geometry,
+        prior=prior,
         needs={str(e.stream.encoder).partition(":")[2]: e.sha256 for e in external},
     )
     outside_of = {str(e.stream.encoder): e.encode for e in external}
@@ -232,7 +237,7 @@ def build_context(
 def new_head(spec: ContextSpec) -> FusionHead:
     """A new head for a network of this description."""
     widths = {n: spec.encoders[str(s.encoder)].width for n, s in spec.streams.items()}
-    return FusionHead(widths, spec.geometry, spec.fusion)
+    return FusionHead(widths, spec.geometry, spec.fusion, spec.prior)
 
 
 def save_context(

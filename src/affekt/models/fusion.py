@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from affekt.errors import ConfigError, nearest
-from affekt.geometry import GEOMETRY_FEATURES
+from affekt.geometry import BOX_FEATURES, GEOMETRY_FEATURES
 from affekt.labels import CATEGORIES, VAD, VAD_RANGE
 
 FACE, GEOMETRY = "face", "geometry"
@@ -48,12 +48,15 @@ class FusionHead(nn.Module):
         widths: width of each image stream's features, by name.
         geometry: whether the person's box and company take part.
         spec: see `FusionSpec`.
+        prior: whether a `BoxPrior` is added to the logits.
 
     Raises:
         ConfigError: an unknown kind of fusion, or nothing to fuse.
     """
 
-    def __init__(self, widths: Mapping[str, int], geometry: bool, spec: FusionSpec) -> None:
+    def __init__(
+        self, widths: Mapping[str, int], geometry: bool, spec: FusionSpec, prior: bool = False
+    ) -> None:
         super().__init__()
         if spec.kind not in FUSIONS:
             raise ConfigError(f"unknown fusion {spec.kind!r}: {nearest(spec.kind, FUSIONS)}")
@@ -73,6 +76,7 @@ class FusionHead(nn.Module):
         width = spec.hidden or sum(fused.values())
         self.categories = nn.Linear(width, len(CATEGORIES))
         self.vad = nn.Linear(width, len(VAD))
+        self.prior = BoxPrior() if prior else None
         start_outputs(self)
 
     def forward(
@@ -97,12 +101,38 @@ class FusionHead(nn.Module):
         if self.place is not None:
             parts[GEOMETRY] = self.place(geometry)
         hidden = self.drop(self.fuse(parts))
-        return self.categories(hidden), self.vad(hidden)
+        logits = self.categories(hidden)
+        return logits if self.prior is None else logits + self.prior(geometry), self.vad(hidden)
 
     def _kept(self, present: Tensor) -> Tensor:
         if not (self.training and self.stream_dropout):
             return present
         return present & (torch.rand(present.shape, device=present.device) >= self.stream_dropout)
+
+
+class BoxPrior(nn.Module):
+    """What the place and shape of a person's box alone say of the categories, in logits.
+
+    Nothing until `set` gives it weights, and no training changes it: they are fitted on people
+    without pictures, see `affekt.training.box_prior`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        shape = (len(CATEGORIES), 2 * len(BOX_FEATURES))
+        self.weight = nn.Parameter(torch.zeros(shape), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(len(CATEGORIES)), requires_grad=False)
+
+    def forward(self, geometry: Tensor) -> Tensor:
+        """Logits to add, shape (n, 26), from the geometry, shape (n, 13)."""
+        box = geometry[:, : len(BOX_FEATURES)]
+        return functional.linear(torch.cat([box, box**2], dim=1), self.weight, self.bias)
+
+    @torch.no_grad()
+    def set(self, weights: Tensor, bias: Tensor) -> None:
+        """Takes weights (26, 22), of the box's features and then their squares, and bias (26,)."""
+        self.weight.copy_(weights)
+        self.bias.copy_(bias)
 
 
 class MeanHead(nn.Module):

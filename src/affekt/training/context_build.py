@@ -44,6 +44,7 @@ def network_of(config: ContextConfig) -> ContextNetwork:
         plans,
         FusionSpec(fusion.kind, fusion.hidden, fusion.dropout, fusion.stream_dropout),
         geometry=config.geometry.use,
+        prior=config.geometry.prior > 0,
         external=outside,
     )
 

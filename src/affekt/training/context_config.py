@@ -118,9 +118,12 @@ class GeometryConfig:
 
     Attributes:
         use: whether the person's box and the number of people take part.
+        prior: with folds, how much of what ``data.labels_only`` say of the box's place and shape
+            alone is added to the logits of the trained heads; see `affekt.training.box_prior`.
     """
 
     use: bool = True
+    prior: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +258,7 @@ _RANGES: Ranges = {
             *("data.workers", "data.refit", "data.labels_only_ratio", "run.seed", "run.threads"),
             *("optim.weight_decay", "optim.warmup_epochs", "optim.patience", "fusion.hidden"),
             *("loss.gamma", "loss.gamma_positive", "loss.gamma_negative"),
-            *("loss.category_weight", "loss.vad_weight"),
+            *("loss.category_weight", "loss.vad_weight", "geometry.prior"),
         ),
     ),
     "from 0 to below 1": (
@@ -301,6 +304,8 @@ class ContextConfig:
         )
         taught = self.teacher.weight == 0 or len(self.data.labels_only) > 0
         require(taught, "teacher.weight", "0 where data.labels_only names nobody to learn from")
+        known = self.geometry.prior == 0 or bool(self.data.folds and self.data.labels_only)
+        require(known, "geometry.prior", "0, or data.folds and data.labels_only")
         for split in self.data.calibrate_on:
             _one_of(split, "data.calibrate_on", ("train", "val"))
         require(not self.data.refit or self.data.folds > 0, "data.refit", "0, or folds")

@@ -137,7 +137,7 @@ def _inputs(network: ContextNetwork) -> dict[str, tuple[int, ...]]:
     }
     if FACE in inputs:
         inputs[HAS_FACE] = (1,)
-    if spec.geometry:
+    if spec.geometry or spec.prior:
         inputs[GEOMETRY] = (len(GEOMETRY_FEATURES),)
     return inputs
 

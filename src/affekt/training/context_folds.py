@@ -29,6 +29,7 @@ from affekt.models.context import (
     with_heads,
 )
 from affekt.models.fusion import FusionHead
+from affekt.training.box_prior import fit_box_prior
 from affekt.training.checkpoints import (
     BEST,
     CHECKPOINT,
@@ -96,6 +97,7 @@ def train_folds(
     """
     out, count = Path(config.run.out), config.data.folds
     folds = fold_of(people.dataset, count, config.run.seed)
+    prior = _prior(config, labelled)
     found = _resumed(config, fabric, people)
     out.mkdir(parents=True, exist_ok=True)
     for number in range(len(found.heads), count + config.data.refit):
@@ -105,6 +107,8 @@ def train_folds(
         head, loss = _train_head(
             _seeded(config, number), fabric, network.spec, task, _shifted(progress, config, number)
         )
+        if head.prior is not None and prior is not None:
+            head.prior.set(*prior)
         held = np.flatnonzero(folds == number).tolist()
         if held:
             places = people.places(held)
@@ -174,6 +178,15 @@ def _task(
     categories = torch.from_numpy(people.dataset.categories)[places]
     loss, lesson = build_loss(config.loss, categories), lesson_of(config.teacher, labelled)
     return Task(people, labelled, loss, pictures.tolist(), lesson)
+
+
+def _prior(config: ContextConfig, labelled: LabelledPeople | None) -> tuple[Tensor, Tensor] | None:
+    """Weights and bias of what the box says, as strong as the recipe wants it."""
+    if not config.geometry.prior or labelled is None:
+        return None
+    fitted = fit_box_prior(labelled.categories.numpy(), labelled.geometry.numpy())
+    weights, bias = (torch.from_numpy(part).float() * config.geometry.prior for part in fitted)
+    return weights, bias
 
 
 def _train_head(
