@@ -2,9 +2,9 @@
 
     python benchmarks/ablation.py configs/context.toml --set 'data.manifests=["data/emotic-part"]'
 
-Every variant of the recipe is cross-trained with several seeds: what is measured of a person was
-said by a head that never saw their picture. No test split is touched. Features are computed once,
-for all variants. Intervals are by picture; differences are from the recipe, on the same draws.
+Every variant of the recipe, its prior of the box included, is cross-trained with several seeds:
+what is measured of a person was said by a head that never saw their picture. No test split is
+touched. Features are computed once, for all variants. Intervals are by picture; differences are from the recipe, on the same draws.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from affekt.evaluation.tables import interval_text
 from affekt.training.context_build import encoders_key, network_of
 from affekt.training.context_config import (
     ContextConfig,
-    GeometryConfig,
     StreamConfig,
     StreamsConfig,
     TeacherConfig,
@@ -104,9 +103,12 @@ def _variants(config: ContextConfig) -> Iterator[tuple[str, ContextConfig]]:
     for part in parts:
         chosen = StreamsConfig(**{k: _own(v, streams) for k, v in part.items()})
         yield _names(chosen), replace(config, streams=chosen)
-    geometry = GeometryConfig(use=True)
+    geometry = replace(config.geometry, use=True)
     yield f"{_names(config.streams)}, geometry", replace(config, geometry=geometry)
     yield "geometry", replace(config, streams=StreamsConfig(), geometry=geometry)
+    if config.geometry.prior:
+        unaware = replace(config.geometry, prior=0.0)
+        yield "the recipe, without the box's prior", replace(config, geometry=unaware)
     gated = replace(config.fusion, kind="gated")
     yield "the recipe, gated fusion", replace(config, fusion=gated)
     yield "the recipe, without the teacher", replace(config, teacher=TeacherConfig())

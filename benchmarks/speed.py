@@ -5,7 +5,8 @@
 Without ``--photos`` the pictures are the packaged photo of one astronaut (512 x 512) and montages
 of it with 2 and 6 faces (1024 x 512, 1536 x 1024). All models take turns in every round, and the
 medians are reported. Cold starts and memory are those of an environment with Affekt alone, as
-users install it.
+users install it. Peers read faces alone, and so does Affekt beside them (``--model``); people in
+context (``--context``) have rows of their own, cold starts and memory are theirs.
 """
 
 from __future__ import annotations
@@ -80,13 +81,13 @@ def main() -> int:
     options = _options()
     cores = _use_cores(options.cores)
     try:
-        bundle = find_bundle(options.model)
+        bundle, context = find_bundle(options.model), find_bundle(options.context)
         photos = find_photos(options.photos)
         figures = {
             "machine": {**_machine(), "cores": cores},
             "photos": photos_note(photos, bool(options.photos)),
-            **side_by_side(bundle, photos, cores, options.rounds),
-            **installed(bundle, photos, options),
+            **side_by_side(bundle, context, photos, cores, options.rounds),
+            **installed(bundle, context, photos, options),
         }
     except AffektError as error:
         print(f"speed: error: {error}", file=sys.stderr)
@@ -95,10 +96,12 @@ def main() -> int:
     return 0
 
 
-def side_by_side(bundle: Bundle, photos: list[Path], cores: int, rounds: int) -> dict[str, Any]:
+def side_by_side(
+    bundle: Bundle, context: Bundle, photos: list[Path], cores: int, rounds: int
+) -> dict[str, Any]:
     """Affekt, its peers and the machine's limit, in turns."""
     model = FaceModel(bundle, cores)
-    predictor = load(bundle.folder, threads=cores)
+    predictor, people = (load(each.folder, threads=cores) for each in (bundle, context))
     with ExitStack() as stack:
         workers = {}
         for key, peer in PEERS.items():
@@ -111,6 +114,8 @@ def side_by_side(bundle: Bundle, photos: list[Path], cores: int, rounds: int) ->
                 turns[f"model {key} {batch}"] = partial(their_faces, worker, batch)
         turns["photos affekt stream"] = partial(own_stream, predictor, photos)
         turns["photos affekt single"] = partial(own_single, predictor, photos)
+        turns["context affekt stream"] = partial(own_stream, people, photos)
+        turns["context affekt single"] = partial(own_single, people, photos)
         for key, worker in workers.items():
             turns[f"photos {key} single"] = partial(their_photos, worker, photos)
         found = {key: _ask_photos(own, photos)["faces"] for key, own in workers.items()}
@@ -182,18 +187,21 @@ def their_photos(worker: Worker, photos: list[Path]) -> float:
     return len(photos) / float(_ask_photos(worker, photos)["seconds"])
 
 
-def installed(bundle: Bundle, photos: list[Path], options: argparse.Namespace) -> dict[str, Any]:
+def installed(
+    bundle: Bundle, context: Bundle, photos: list[Path], options: argparse.Namespace
+) -> dict[str, Any]:
     """Size, cold starts and memory of Affekt as users install it."""
     python = core_environment()
     affekt = str(python.with_name("affekt"))
     say("cold starts")
     with as_file(files("affekt") / "assets" / "astronaut.jpg") as photo:
-        model = ["--model", str(bundle.folder)]
+        faces, people = (["--model", str(each.folder)] for each in (bundle, context))
         commands = {
             "bare python": [str(python), "-c", "pass"],
             "import affekt": [str(python), "-c", "import affekt"],
             "affekt --help": [affekt, "--help"],
-            "affekt predict": [affekt, "predict", str(photo), *model],
+            "affekt predict": [affekt, "predict", str(photo), *people],
+            "affekt predict faces": [affekt, "predict", str(photo), *faces],
             "fer": [str(PEERS["fer"].python()), "-c", FER_COLD, str(photo)],
         }
         for command in commands.values():  # writes the byte code, fills the disk's cache
@@ -208,7 +216,7 @@ def installed(bundle: Bundle, photos: list[Path], options: argparse.Namespace) -
             "affekt core": size_mb(python),
             **{key: size_mb(peer.python()) for key, peer in PEERS.items()},
         },
-        "memory": [grown(affekt, model, photos, count, options.cores) for count in options.counts],
+        "memory": [grown(affekt, people, photos, count, options.cores) for count in options.counts],
     }
 
 
@@ -297,8 +305,12 @@ def _rates_table(figures: dict[str, Any]) -> str:
         ["file to emotions, pictures per second, one by one"]
         + [_rate(rates[f"photos {name} single"]) for name in names]
     )
-    stream = [_rate(rates["photos affekt stream"]), *("-" for _ in PEERS)]
-    rows.append(["file to emotions, pictures per second, as a stream", *stream])
+    alone = {
+        "file to emotions, pictures per second, as a stream": "photos affekt stream",
+        "file to people in context, pictures per second, one by one": "context affekt single",
+        "file to people in context, pictures per second, as a stream": "context affekt stream",
+    }
+    rows += [[title, _rate(rates[name]), *("-" for _ in PEERS)] for title, name in alone.items()]
     found = figures["faces_found"]
     rows.append([f"faces found in the {figures['photos']['count']} pictures"])
     rows[-1] += [str(found[name]) for name in names]
@@ -312,6 +324,7 @@ def _cold_table(figures: dict[str, Any]) -> str:
         "import affekt": "`import affekt`",
         "affekt --help": "`affekt --help`",
         "affekt predict": "`affekt predict photo.jpg`, cold",
+        "affekt predict faces": "`affekt predict photo.jpg --model face`, cold",
         "fer": "fer: import, load, one photo",
     }
     rows = [[titles[name], f"{spread['median']:.2f} s"] for name, spread in cold.items()]
@@ -384,6 +397,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--photos", nargs="+", default=[], help="files, folders or patterns")
     parser.add_argument("--model", default="face", help="name or folder of a bundle")
+    parser.add_argument("--context", default="context", help="likewise, of people in context")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 1000])

@@ -102,6 +102,8 @@ def test_the_names_of_the_losses_are_those_that_exist() -> None:
         (minimal(data={"manifests": []}), "data.manifests: expected at least one"),
         (minimal(data={"manifests": ["m"], "folds": 1}), "data.folds: expected 0, or 2 or more"),
         (minimal(data={"manifests": ["m"], "folds": 5}), "data.folds: expected 0, or features."),
+        (minimal(geometry={"prior": 0.3}), "geometry.prior: expected 0, or data.folds and"),
+        (minimal(geometry={"prior": -1.0}), "geometry.prior: expected 0 or more"),
         (minimal(features=cached(), streams={"body": {**BODY, "train": "last:1"}}),
          "features.cache: expected false where an encoder is trained"),
         (minimal(features={"views": 2}), "features.views: expected 1, or features.cache = true"),

@@ -19,6 +19,7 @@ from affekt.data.people_dataset import PersonDataset, PersonSample, collate_peop
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.geometry import GEOMETRY_FEATURES
 from affekt.inference.context import ContextModel, PersonCrops
+from affekt.inference.members import logit
 from affekt.labels import VAD_RANGE
 from affekt.models.backbones import Encoder
 from affekt.models.context import ContextNetwork, load_context
@@ -37,9 +38,6 @@ RANGE_PEOPLE = 256
 """People whose crops give int8 its ranges."""
 
 BATCH_PICTURES = 16
-TINY = 1e-7
-"""Probabilities nearer to 0 or 1 have no logit in single precision."""
-
 MAX_DIFFERENCE = {"fp32": 1e-4, "fp16": 5e-3, "int8": 0.05}
 """How far the probabilities may lie from torch's in the mean, for each precision."""
 
@@ -240,7 +238,7 @@ def _read(draft: Bundle, network: ContextNetwork, manifests: Sequence[PersonMani
         logits, vad = _torch(network, sample)
         difference = np.abs(output.vad - vad.clip(*VAD_RANGE)).max(axis=1)
         truth = sample.categories.numpy() > 0.5
-        said.append((_logit(output.probabilities), logits, difference, truth))
+        said.append((logit(output.probabilities), logits, difference, truth))
     return _Said(*(np.concatenate(parts) for parts in zip(*said, strict=True)))
 
 
@@ -257,11 +255,6 @@ def _torch(network: ContextNetwork, sample: PersonSample) -> tuple[FloatArray32,
     features = network.encode(sample.images, sample.has_face, sample.pictured)
     logits, vad = network(features, sample.has_face, sample.pictured, sample.geometry)
     return logits.numpy(), vad.numpy()
-
-
-def _logit(probabilities: FloatArray32) -> FloatArray32:
-    p = np.clip(probabilities.astype(np.float64), TINY, 1 - TINY)
-    return np.asarray(np.log(p / (1 - p)), np.float32)
 
 
 def _measured(
