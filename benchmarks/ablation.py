@@ -4,7 +4,8 @@
 
 Every variant of the recipe, its prior of the box included, is cross-trained with several seeds:
 what is measured of a person was said by a head that never saw their picture. No test split is
-touched. Features are computed once, for all variants. Intervals are by picture; differences are from the recipe, on the same draws.
+touched. Features are computed once, for all variants. Intervals are by picture; differences are
+from the recipe, on the same draws.
 """
 
 from __future__ import annotations
