@@ -1,0 +1,50 @@
+"""A trained model on disk: weights, preprocessing, labels, calibration, provenance and card.
+
+A bundle is a folder with ``model.onnx``, ``bundle.json`` and ``CARD.md``, and where it can be
+trained on ``model.safetensors``; never a pickle. Labels travel by name, every file with its
+SHA-256.
+"""
+
+from affekt.bundle.folder import (
+    CARD_FILE,
+    EMBEDDED,
+    MODEL_FILE,
+    Bundle,
+    bundle_folders,
+    file_sha256,
+    find_bundle,
+    read_bundle,
+    user_models,
+    write_atomically,
+    write_bundle,
+)
+from affekt.bundle.spec import (
+    FORMAT_VERSION,
+    INFO_FILE,
+    BundleInfo,
+    StreamSpec,
+    describe,
+    parse_info,
+    parse_stream,
+)
+
+__all__ = [
+    "CARD_FILE",
+    "EMBEDDED",
+    "FORMAT_VERSION",
+    "INFO_FILE",
+    "MODEL_FILE",
+    "Bundle",
+    "BundleInfo",
+    "StreamSpec",
+    "bundle_folders",
+    "describe",
+    "file_sha256",
+    "find_bundle",
+    "parse_info",
+    "parse_stream",
+    "read_bundle",
+    "user_models",
+    "write_atomically",
+    "write_bundle",
+]
