@@ -1,0 +1,21 @@
+"""Pictures in and out: the only place that knows EXIF, codecs and colour orders."""
+
+from affekt.media.arrays import ImageRgb
+from affekt.media.formats import FORMATS
+from affekt.media.pictures import PIXEL_LIMIT, read_picture, to_rgb
+from affekt.media.sampling import resize, warp
+from affekt.media.sources import Source, expand_sources
+from affekt.media.writing import write_picture
+
+__all__ = [
+    "FORMATS",
+    "PIXEL_LIMIT",
+    "ImageRgb",
+    "Source",
+    "expand_sources",
+    "read_picture",
+    "resize",
+    "to_rgb",
+    "warp",
+    "write_picture",
+]
