@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from affekt.data.framing import find_face_in_crop, roll_of
 from affekt.data.manifest import FaceRow, Manifest, read_face_picture
 from affekt.geometry import face_crop_matrix
-from affekt.inference.detectors import FaceDetector, default_face_detector
+from affekt.inference.find.faces import FaceDetector, load_face_detector
 from affekt.labels import PRIMARY
 from affekt.media import FORMATS, ImageRgb, read_picture, resize, warp, write_picture
 from affekt.results import Face
@@ -59,7 +59,7 @@ class Measure:
 def main() -> None:
     """Measure, print and draw."""
     options = _options()
-    detector = default_face_detector()
+    detector = load_face_detector()
     rows = [
         _set_row("FER+, 48 px grey crops", Manifest.open(options.ferplus)),
         _set_row(options.folders_title, Manifest.open(options.folders)),

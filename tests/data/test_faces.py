@@ -38,7 +38,7 @@ from affekt.data.packing import face_cutout
 from affekt.data.splits import CONFLICT, LEAK, draw_splits
 from affekt.errors import DataError, UsageError
 from affekt.geometry import face_crop_matrix, iou_xyxy
-from affekt.inference.detectors import default_face_detector
+from affekt.inference.find.faces import load_face_detector
 from affekt.labels import PRIMARY, PRIMARY_AND_CONTEMPT
 from affekt.media import ImageRgb, warp
 from affekt.results import Face
@@ -511,13 +511,13 @@ def test_the_majority_is_that_of_the_official_code(ballots: list[int]) -> None:
 
 
 def test_the_framing_of_real_ferplus_crops(tmp_path: Path, real_data: Path) -> None:
-    """yuface on 48-pixel grey crops: forehead to chin fill the height, the ears stay outside."""
+    """On 48-pixel grey crops: forehead to chin fill the height, the ears stay outside."""
     if not (real_data / "ferplus.zip").is_file():
         pytest.skip("no ferplus.zip there")
     with zipfile.ZipFile(real_data / "ferplus.zip") as archive:
         pictures = [name for name in archive.namelist() if "FER2013Test/" in name][:60]
         archive.extractall(tmp_path, [*pictures, "ferplus/fer2013new.csv"])
-    summary = prepare_ferplus(tmp_path, tmp_path / "out", detect=default_face_detector().detect)
+    summary = prepare_ferplus(tmp_path, tmp_path / "out", detect=load_face_detector().detect)
     assert summary.excluded[MISSING] > 30_000
     row = next(Manifest.open(summary.manifest).rows())
     assert np.array(row.box_xyxy) / 48 == pytest.approx((0.09, 0.01, 0.91, 1.0), abs=0.05)
@@ -530,7 +530,7 @@ def test_a_real_portrait(tmp_path: Path, real_data: Path) -> None:
     (tmp_path / "set" / "happy" / "a.jpg").write_bytes(
         (real_data / "media" / "obama.jpg").read_bytes()
     )
-    detector = default_face_detector()
+    detector = load_face_detector()
     summary = prepare_folders(
         tmp_path / "set", tmp_path / "out", detect=detector.detect, faces="detect"
     )

@@ -17,7 +17,7 @@ from affekt.bundle import Bundle
 from affekt.errors import AffektError, BundleError, MediaError, UsageError
 from affekt.geometry import face_crop_matrix, roll_degrees
 from affekt.inference import predictor as room
-from affekt.inference.detectors import FaceDetector
+from affekt.inference.find.faces import FaceDetector
 from affekt.inference.predictor import Prediction, Predictor, load
 from affekt.inference.runtime import FaceModel
 from affekt.inference.yolox import PersonBox

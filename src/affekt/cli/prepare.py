@@ -31,7 +31,7 @@ DetectorOption = Annotated[
 def ferplus(folder: FolderArgument, out: OutOption, face_detector: DetectorOption = None) -> None:
     """FER+ in the layout of its official generator."""
     from affekt.data.faces import prepare_ferplus  # noqa: PLC0415
-    from affekt.inference.detectors import load_face_detector  # noqa: PLC0415
+    from affekt.inference.find.faces import load_face_detector  # noqa: PLC0415
 
     detect = load_face_detector(face_detector).detect
     with progress_bar("faces") as progress:
@@ -53,7 +53,7 @@ def folders(
 ) -> None:
     """One folder of pictures per label, such as happiness, sad or 4_fear."""
     from affekt.data.faces import prepare_folders  # noqa: PLC0415
-    from affekt.inference.detectors import load_face_detector  # noqa: PLC0415
+    from affekt.inference.find.faces import load_face_detector  # noqa: PLC0415
 
     detect = load_face_detector(face_detector).detect
     with progress_bar("faces") as progress:
@@ -89,7 +89,7 @@ def emotic(
     """EMOTIC: people with 26 categories and valence, arousal, dominance; see docs/data.md."""
     from affekt.data.emotic import prepare_emotic  # noqa: PLC0415
     from affekt.data.splits import digest_of  # noqa: PLC0415
-    from affekt.inference.detectors import load_face_detector  # noqa: PLC0415
+    from affekt.inference.find.faces import YUNET, load_face_detector  # noqa: PLC0415
 
     faces = not (labels_only or no_faces)
     if face_detector is not None and not faces:
@@ -100,7 +100,7 @@ def emotic(
             out,
             detect=load_face_detector(face_detector).detect if faces else None,
             labels_only=labels_only,
-            detector="" if face_detector is None else digest_of(face_detector),
+            detector=digest_of(face_detector or YUNET) if faces else "",
             progress=progress,
         )
     if report is not None:

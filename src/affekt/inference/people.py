@@ -10,7 +10,7 @@ import numpy as np
 from affekt.errors import MediaError
 from affekt.geometry import clip_xyxy
 from affekt.inference.boxes_file import Boxes
-from affekt.inference.detectors import FaceDetector
+from affekt.inference.find.faces import FaceDetector
 from affekt.inference.yolox import PersonDetector
 from affekt.matching import match_faces
 from affekt.media import ImageRgb

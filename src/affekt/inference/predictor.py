@@ -16,7 +16,7 @@ from PIL import Image
 from affekt.bundle import Bundle, find_bundle
 from affekt.errors import MediaError, UsageError
 from affekt.inference.boxes_file import Boxes, read_boxes
-from affekt.inference.detectors import FaceDetector, load_face_detector
+from affekt.inference.find.faces import FaceDetector, load_face_detector
 from affekt.inference.people import (
     FindPeople,
     Seen,

@@ -1,0 +1,1 @@
+"""Who is in a picture, and where: the faces."""

@@ -1,0 +1,87 @@
+"""Faces by YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y) in ONNX Runtime."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from affekt.errors import UsageError
+from affekt.inference.find.found import Found, concatenate, merge
+from affekt.inference.find.tiles import MIN_SCORE, detect_at_scales
+from affekt.inference.runtime import open_session
+from affekt.media import ImageRgb
+from affekt.results import Face
+
+STRIDES = (8, 16, 32)
+KINDS = ("cls", "obj", "bbox", "kps")
+"""A YuNet file gives each of these for every stride, see `decode_yunet`."""
+
+
+class YuNetDetector:
+    """A YuNet file (Wu et al. 2023) in ONNX Runtime, decoded here.
+
+    Args:
+        path: the ONNX file, of the layout that OpenCV's ``FaceDetectorYN`` reads.
+        threads: for one run; all cores by default.
+
+    Raises:
+        UsageError: the file is missing or is no YuNet model.
+    """
+
+    def __init__(self, path: str | Path, threads: int | None = None) -> None:
+        if not Path(path).is_file():
+            raise UsageError(f"{path}: no such file; give a YuNet model in ONNX format")
+        self._session = open_session(str(path), threads)
+        self._input = self._session.get_inputs()[0].name
+        self._outputs = [f"{kind}_{s}" for s in STRIDES for kind in KINDS]
+        missing = {*self._outputs} - {node.name for node in self._session.get_outputs()}
+        if missing:
+            raise UsageError(f"{path}: not a YuNet model, it has no output {min(missing)!r}")
+
+    def detect(self, image_rgb: ImageRgb) -> list[Face]:
+        """The faces of a picture, largest first."""
+        return detect_at_scales(self._find, image_rgb)
+
+    def _find(self, image_rgb: ImageRgb) -> Found:
+        padded = _pad_bgr(image_rgb, max(STRIDES))
+        values = self._session.run(self._outputs, {self._input: padded})
+        columns = padded.shape[3]
+        kinds = len(KINDS)
+        levels = [
+            decode_yunet(values[kinds * i : kinds * (i + 1)], stride, columns // stride)
+            for i, stride in enumerate(STRIDES)
+        ]
+        return merge(concatenate(levels))
+
+
+def decode_yunet(level: list[npt.NDArray[np.float32]], stride: int, columns: int) -> Found:
+    """One level of YuNet's outputs as the faces over `MIN_SCORE`, in pixels of its input.
+
+    Args:
+        level: ``cls`` (1, cells, 1), probability of a face; ``obj`` (1, cells, 1), expected
+            overlap of the box; ``bbox`` (1, cells, 4), centre relative to the cell and logarithm
+            of the size, in strides; ``kps`` (1, cells, 10), five points relative to the cell.
+        stride: pixels per cell.
+        columns: cells per row.
+    """
+    cls, obj, bbox, kps = (values[0] for values in level)
+    scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
+    index = np.flatnonzero(scores >= MIN_SCORE)
+    cell = np.stack([index % columns, index // columns], axis=1).astype(np.float64)
+    centre = cell + bbox[index, :2]
+    half = np.exp(bbox[index, 2:].astype(np.float64)) / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=1)
+    points = cell[:, None] + kps[index].reshape(-1, 5, 2)
+    return Found(stride * boxes, scores[index].astype(np.float64), stride * points)
+
+
+def _pad_bgr(image_rgb: ImageRgb, multiple: int) -> npt.NDArray[np.float32]:
+    """Shape (1, 3, h, w) in BGR order, padded at the right and below to a multiple, 0 to 255."""
+    height, width = image_rgb.shape[:2]
+    size = (math.ceil(height / multiple) * multiple, math.ceil(width / multiple) * multiple)
+    padded = np.zeros((1, 3, *size), dtype=np.float32)
+    padded[0, :, :height, :width] = image_rgb[..., ::-1].transpose(2, 0, 1)
+    return padded
