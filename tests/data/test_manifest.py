@@ -19,6 +19,7 @@ from PIL import Image
 from affekt.data.manifest import FaceRow, Manifest, read_face_picture, write_manifest
 from affekt.data.parquet import ROWS_PER_GROUP, manifest_file
 from affekt.errors import DataError, OutputError
+from affekt.files import unfinished
 from affekt.labels import PRIMARY, PRIMARY_AND_CONTEMPT
 
 
@@ -105,13 +106,12 @@ def test_excluded_rows_stay_in_the_file_and_out_of_use(tmp_path: Path) -> None:
 
 def test_rows_are_streamed_into_groups(tmp_path: Path) -> None:
     """Nothing asks for a row before those of the group before it are on disk."""
-    partial = tmp_path / "manifest.parquet.partial"
     sizes: list[int] = []
 
     def rows() -> Iterator[FaceRow]:
         for number in range(2 * ROWS_PER_GROUP + 1):
             if number % ROWS_PER_GROUP == 0 and number:
-                sizes.append(partial.stat().st_size)
+                sizes.append(unfinished(tmp_path / "manifest.parquet")[0].stat().st_size)
             yield replace(ROW, id=str(number))
 
     assert write_manifest(tmp_path, rows(), labels=PRIMARY, root="", note={}) == 2049
@@ -188,7 +188,7 @@ def test_an_interrupted_writing_keeps_the_old_file(tmp_path: Path) -> None:
 
 def test_an_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="cannot write the manifest"):
+    with pytest.raises(OutputError, match="the manifest cannot be written"):
         write_manifest(tmp_path / "file" / "out", [ROW], labels=PRIMARY, root="", note={})
 
 

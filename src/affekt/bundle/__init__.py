@@ -11,11 +11,9 @@ from affekt.bundle.folder import (
     MODEL_FILE,
     Bundle,
     bundle_folders,
-    file_sha256,
     find_bundle,
     read_bundle,
     user_models,
-    write_atomically,
     write_bundle,
 )
 from affekt.bundle.spec import (
@@ -39,12 +37,10 @@ __all__ = [
     "StreamSpec",
     "bundle_folders",
     "describe",
-    "file_sha256",
     "find_bundle",
     "parse_info",
     "parse_stream",
     "read_bundle",
     "user_models",
-    "write_atomically",
     "write_bundle",
 ]

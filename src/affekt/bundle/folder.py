@@ -12,6 +12,7 @@ from typing import Any
 
 from affekt.bundle.spec import INFO_FILE, BundleInfo, describe, parse_info
 from affekt.errors import BundleError, nearest
+from affekt.files import file_sha256, write_atomically
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
 MODEL_FILE, CARD_FILE = "model.onnx", "CARD.md"
@@ -71,16 +72,6 @@ def write_bundle(folder: str | Path, info: BundleInfo, files: Mapping[str, bytes
     return Bundle(folder, info)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file so that a kill at any moment leaves the old one or the new one, whole."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
-
-
 def find_bundle(name_or_folder: str | Path) -> Bundle:
     """The bundle of that folder, or of that name among the user's and the embedded ones.
 
@@ -111,12 +102,6 @@ def user_models() -> Path:
     """Where the user's bundles lie: ``$AFFEKT_MODELS``, else ``~/.local/share/affekt/models``."""
     default = Path.home() / ".local" / "share" / "affekt" / "models"
     return Path(os.environ.get("AFFEKT_MODELS") or default)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _load_json(folder: Path) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from affekt.errors import DataError, MissingExtraError, OutputError, nearest
+from affekt.files import whole_file
 
 try:
     import pyarrow as pa
@@ -77,21 +78,18 @@ def write_records(
     Raises:
         OutputError: the file cannot be written.
     """
-    partial = target.with_name(f"{target.name}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        count = _write(partial, records, schema, packed, lambda: {**meta, **_note(note())})
-        partial.replace(target)
+        with whole_file(target) as stream:
+            return _write(stream, records, schema, packed, lambda: {**meta, **_note(note())})
     except OSError as error:
-        raise OutputError(f"cannot write the manifest {target}: {error}") from error
-    finally:
-        if target.parent.is_dir():
-            partial.unlink(missing_ok=True)
-    return count
+        raise OutputError(
+            f"{target}: the manifest cannot be written ({error.strerror or error})"
+        ) from error
 
 
 def _write(
-    path: Path,
+    stream: BinaryIO,
     records: Iterable[Mapping[str, Any]],
     schema: Any,
     packed: Sequence[str],
@@ -99,7 +97,7 @@ def _write(
 ) -> int:
     repeated = [name for name in schema.names if name not in packed]
     records, count = iter(records), 0
-    with pq.ParquetWriter(path, schema, use_dictionary=repeated, store_schema=False) as writer:
+    with pq.ParquetWriter(stream, schema, use_dictionary=repeated, store_schema=False) as writer:
         while group := list(islice(records, ROWS_PER_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
             count += len(group)

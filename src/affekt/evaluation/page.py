@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from affekt import __version__
-from affekt.bundle import write_atomically
 from affekt.errors import OutputError
 from affekt.evaluation import curves, published
 from affekt.evaluation.gallery import Choice
@@ -23,6 +22,7 @@ from affekt.evaluation.people_tables import (
 )
 from affekt.evaluation.report import Estimate, skipped_line
 from affekt.evaluation.tables import Table
+from affekt.files import write_atomically
 from affekt.labels import CATEGORIES, VAD
 from affekt.view import people_plots
 

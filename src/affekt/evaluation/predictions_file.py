@@ -11,6 +11,7 @@ from affekt.errors import MissingExtraError, OutputError
 from affekt.evaluation import metrics
 from affekt.evaluation.people_report import ContextPredictions
 from affekt.evaluation.report import Predictions
+from affekt.files import whole_file
 from affekt.labels import VAD
 
 try:
@@ -72,11 +73,10 @@ def write_person_predictions(path: str | Path, predictions: ContextPredictions) 
 
 def _write(path: str | Path, columns: dict[str, Any]) -> None:
     """All of it or nothing: a failure leaves what stood there."""
-    target = Path(path)
-    partial = target.with_name(f"{target.name}.partial")
     try:
-        pq.write_table(pa.table(columns), partial)
-        partial.replace(target)
+        with whole_file(path) as stream:
+            pq.write_table(pa.table(columns), stream)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write the predictions {target}: {error}") from None
+        raise OutputError(
+            f"{path}: the predictions cannot be written ({error.strerror or error})"
+        ) from None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
 
 from affekt.errors import OutputError
+from affekt.files import write_atomically
 from affekt.media.arrays import ImageRgb
 from affekt.media.formats import FORMATS
 
@@ -27,14 +27,23 @@ def write_picture(path: str | Path, image_rgb: ImageRgb) -> None:
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise OutputError(f"{path}: unknown picture suffix; use one of {' '.join(FORMATS)}")
-    encoded = io.BytesIO()
-    Image.fromarray(image_rgb).save(encoded, kind, quality=92)
-    partial = path.with_name(path.name + ".partial")
+    content = _encode(path, image_rgb, kind)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(encoded.getbuffer())
-        partial.replace(path)
+        write_atomically(path, content)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _encode(path: Path, image_rgb: ImageRgb, kind: str) -> memoryview:
+    encoded = io.BytesIO()
+    try:
+        Image.fromarray(image_rgb).save(encoded, kind, quality=92)
+    except Exception as error:  # codecs raise all sorts, most for pictures that are too large
+        height, width = image_rgb.shape[:2]
+        reason = " ".join(str(error).split())
+        raise OutputError(
+            f"{path}: {width} x {height} pixels cannot be written as {kind} ({reason}); "
+            "PNG and TIFF take any size"
+        ) from None
+    return encoded.getbuffer()

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from affekt.bundle import write_atomically
 from affekt.errors import BundleError
+from affekt.files import write_atomically
 from affekt.models.backbones import build_backbone, load_matching
 
 DESCRIPTION = "affekt"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 
 import torch
 
-from affekt.bundle import write_atomically
 from affekt.errors import ConfigError
+from affekt.files import whole_file, write_atomically
 
 CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
 METRICS, CURVES = "metrics.jsonl", "curves.png"
@@ -33,13 +32,18 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def save_state(path: Path, identity: str, state: dict[str, Any]) -> None:
-    """Writes a run's state for `load_state`: the old file or the new one is there, whole."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as stream:
-        torch.save({"config": identity, **state}, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    """Writes a run's state for `load_state`: the old file or the new one is there, whole.
+
+    Raises:
+        OSError: the disk is full or went away.
+    """
+    with whole_file(path) as stream:
+        try:
+            torch.save({"config": identity, **state}, stream)
+        except RuntimeError as error:  # torch hides a full disk behind an error of its own
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def load_state(path: Path, identity: str, device: torch.device) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from affekt.data.people_dataset import PersonDataset
 from affekt.errors import DataError
+from affekt.files import whole_file
 from affekt.labels import CATEGORIES, VAD
 from affekt.models.context import (
     ContextNetwork,
@@ -221,7 +222,7 @@ def _finish(config: ContextConfig, network: ContextNetwork, people: People, foun
     """Writes what the heads said, then the network with all of them."""
     out, dataset = Path(config.run.out), people.dataset
     logits, vad = found.logits.cpu().numpy(), found.vad.cpu().numpy()
-    with (out / OUT_OF_FOLD).open("wb") as stream:
+    with whole_file(out / OUT_OF_FOLD) as stream:
         np.savez_compressed(stream, ids=[row.id for row in dataset.rows], logits=logits, vad=vad)
     loss = build_loss(config.loss, torch.from_numpy(dataset.categories))
     split_of = np.array([row.split for row in dataset.rows])

@@ -21,8 +21,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from affekt.bundle import write_atomically
 from affekt.errors import DataError, OutputError
+from affekt.files import write_atomically
 
 VERSION = 1
 """Raise it when what is stored changes: crop rules, augmentation, or the files themselves."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.errors import DataError, MissingExtraError, OutputError
+from affekt.files import write_atomically
 
 try:
     from matplotlib.axes import Axes
@@ -169,7 +170,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     FigureCanvasAgg(figure)
     figure.savefig(content, format="png", dpi=DPI)
     try:
-        Path(path).write_bytes(content.getvalue())
+        write_atomically(path, content.getbuffer())
     except OSError as error:
         raise OutputError(f"{path}: the figure cannot be written ({error.strerror})") from None
 

@@ -1,0 +1,279 @@
+"""Files that are whole whenever they bear their name, and who may write them.
+
+A file is written as a working file beside its place and takes its name when it is complete. The
+working file is new (a link that somebody planted is never followed) and its name says what it will
+become: ``NAME.TOKEN.partial``, a long name shortened. It is locked while its writer lives: what
+`unfinished` finds without a lock was left by a process that was killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import stat
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from affekt.errors import UsageError
+
+SUFFIX = ".partial"
+SHORT_NAME = 143
+"""In bytes: what every file system takes; where the final name is longer, its length is taken."""
+
+STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+"""Names of what is open already: written to and never replaced, whatever is behind them."""
+
+TRIES, PAUSE_MS = 8, 40
+"""Two that start at one moment both step back, wait for some random time and try again."""
+
+
+class WorkingFile:
+    """A new file beside the place of another, whose name it takes when it is complete.
+
+    A symbolic link at that place is followed: the file behind it is replaced. The old file's
+    mode and owner are kept.
+
+    Args:
+        path: the final name.
+        mark: letters and digits that `unfinished` can tell such files apart by.
+
+    Attributes:
+        final: the file that is replaced.
+        path: the working file.
+        stream: to write to.
+
+    Raises:
+        OSError: the file cannot be made, or the old one may not be written.
+    """
+
+    def __init__(self, path: str | Path, mark: str = "") -> None:
+        self.final = Path(os.path.realpath(path))
+        token = mark + secrets.token_hex(4)
+        self.path = self.final.with_name(f"{_stem(self.final.name)}.{token}{SUFFIX}")
+        try:
+            self.stream = self._open()
+        except OSError as error:
+            error.filename = str(path)
+            raise
+
+    def _open(self) -> BinaryIO:
+        if os.path.lexists(self.final):
+            self.final.open("ab").close()  # fails for what may not be written, and for folders
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        stream = os.fdopen(os.open(self.path, flags, 0o666), "w+b")
+        _lock(stream)
+        return stream
+
+    def commit(self) -> None:
+        """Gives the file its name; what is there by then is on the disk.
+
+        Raises:
+            OSError: the disk is full or went away; the working file is still there.
+        """
+        self.stream.flush()
+        if self.final.exists():
+            self._inherit(self.final.stat())
+        os.fsync(self.stream.fileno())
+        self.stream.close()
+        self.path.replace(self.final)
+
+    def _inherit(self, old: os.stat_result) -> None:
+        if hasattr(os, "chown"):
+            with suppress(OSError):  # only the superuser may give files away
+                os.chown(self.path, old.st_uid, old.st_gid)
+        self.path.chmod(stat.S_IMODE(old.st_mode))
+
+    def discard(self) -> None:
+        """Takes the working file away."""
+        with suppress(OSError):  # what a full disk left in the buffer
+            self.stream.close()
+        with suppress(OSError):
+            self.path.unlink()
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+    """A stream to a file that is there, whole, after the block, or as it was before.
+
+    Devices and pipes are written as they are.
+
+    Raises:
+        OSError: it cannot be written; no part of it is left.
+    """
+    if is_special(path):
+        with Path(path).open("wb") as stream:
+            yield stream
+        return
+    working = WorkingFile(path)
+    try:
+        yield working.stream
+        working.commit()
+    except BaseException:
+        working.discard()
+        raise
+
+
+def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
+    """Writes a file so that a kill at any moment leaves the old one or the new one, whole.
+
+    Raises:
+        OSError: it cannot be written; no part of it is left.
+    """
+    with whole_file(path) as stream:
+        stream.write(content)
+
+
+def start_alone(path: str | Path, mark: str = "") -> WorkingFile:
+    """A working file for a final name that no other living process is writing.
+
+    Raises:
+        OSError: it cannot be made; ``EBUSY``: another process is at it.
+    """
+    for _ in range(TRIES):
+        working = WorkingFile(path, mark)
+        if not any(is_locked(other) for other in unfinished(path) if other != working.path):
+            return working
+        working.discard()
+        time.sleep(secrets.randbelow(PAUSE_MS) / 1000)
+    raise OSError(errno.EBUSY, "another process is writing it", str(path))
+
+
+def unfinished(path: str | Path, mark: str | None = None) -> list[Path]:
+    """The working files of a final name that are there, the latest first.
+
+    Args:
+        path: the final name.
+        mark: those with that mark alone; with any by default.
+    """
+    final = Path(os.path.realpath(path))
+    pattern = re.compile(
+        rf"{re.escape(_stem(final.name))}\.{'[0-9a-z]*' if mark is None else mark}"
+        rf"[0-9a-f]{{8}}{re.escape(SUFFIX)}"
+    )
+    try:
+        found = [entry for entry in os.scandir(final.parent) if pattern.fullmatch(entry.name)]
+        times = {entry.path: entry.stat(follow_symlinks=False).st_mtime_ns for entry in found}
+    except OSError:
+        return []
+    return [Path(path) for path in sorted(times, key=times.__getitem__, reverse=True)]
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process is writing that working file."""
+    try:
+        with path.open("rb") as stream:
+            return not _try_lock(stream)
+    except OSError:
+        return False
+
+
+def is_special(path: str | Path) -> bool:
+    """Whether it is there and not a file to be replaced: a device, a pipe, what is open already."""
+    if str(path).startswith(STREAMS):
+        return True
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 (one call)
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def same_file(one: str | Path, other: str | Path) -> bool:
+    """Whether two names mean one file: by real path, or as hard links."""
+    return bool(_identities(one) & _identities(other))
+
+
+def refuse_overwrite(outputs: Mapping[str, str | Path], inputs: Iterable[str | Path]) -> None:
+    """Refuses outputs that are an input, or one another.
+
+    Args:
+        outputs: files to be written, each by the words that name it in an error line.
+        inputs: files that are read; they are looked at only where an output exists.
+
+    Raises:
+        UsageError: it says which.
+    """
+    taken: dict[object, str] = {}
+    for name, path in outputs.items():
+        for identity in () if is_special(path) else _identities(path):
+            if taken.setdefault(identity, name) != name:
+                raise UsageError(f"{name}: is also {taken[identity]}; give each a file of its own")
+    if not any(os.path.exists(path) for path in outputs.values()):  # noqa: PTH110
+        return
+    for given in inputs:
+        for identity in _identities(given):
+            if identity in taken:
+                raise UsageError(
+                    f"{taken[identity]}: would overwrite {given}, which is read; name another file"
+                )
+
+
+def _identities(path: str | Path) -> set[object]:
+    identities: set[object] = {os.path.realpath(path)}
+    with suppress(OSError, ValueError):
+        known = os.stat(path)  # noqa: PTH116 (one call)
+        identities |= {(known.st_dev, known.st_ino)} if known.st_ino else set()
+    return identities
+
+
+def _stem(name: str) -> str:
+    """What a working file's name begins with: the final one's, or as much as fits and a digest.
+
+    >>> _stem("r.json"), len(_stem("x" * 250))
+    ('r.json', 225)
+    """
+    encoded = os.fsencode(name)
+    room = max(len(encoded), SHORT_NAME) - len(f".{'m' * 8}{'t' * 8}{SUFFIX}")
+    if len(encoded) <= room:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:8]
+    return f"{encoded[: room - 9].decode(errors='ignore')}-{digest}"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOCKED_BYTE = 2**40  # beyond what is written: a locked part cannot be read by others
+
+    def _lock(stream: BinaryIO) -> None:
+        _try_lock(stream)
+
+    def _try_lock(stream: BinaryIO) -> bool:
+        place = stream.tell()
+        stream.seek(_LOCKED_BYTE)
+        try:
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            stream.seek(place)
+        return True
+
+else:
+    import fcntl
+
+    def _lock(stream: BinaryIO) -> None:
+        with suppress(OSError):  # a network drive without locks
+            fcntl.flock(stream, fcntl.LOCK_EX)
+
+    def _try_lock(stream: BinaryIO) -> bool:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a network drive without locks
+            return True
+        return True
