@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from affekt.bundle import (
     EMBEDDED,
@@ -23,6 +22,7 @@ from affekt.bundle import (
 from affekt.crops import STREAMS, check_streams
 from affekt.errors import BundleError, UsageError
 from affekt.geometry import GEOMETRY_FEATURES, mirror_geometry
+from affekt.inference.engine import InferenceSession
 from affekt.inference.runtime import CropNetwork, FaceModel, FloatArray32, open_session
 from affekt.inference.views import View
 from affekt.media import ImageRgb
@@ -57,7 +57,7 @@ class EncodedView:
 class Encoder:
     """An encoder file of a bundle: crops in, features out."""
 
-    def __init__(self, session: ort.InferenceSession, spec: StreamSpec) -> None:
+    def __init__(self, session: InferenceSession, spec: StreamSpec) -> None:
         self._network = CropNetwork(session, spec)
 
     @property
@@ -86,7 +86,7 @@ class Member:
 
     weight: float
     inputs: Mapping[str, EncodedView]
-    head: ort.InferenceSession
+    head: InferenceSession
     scale: FloatArray32
     shift: FloatArray32
     order: tuple[int, ...]
@@ -206,7 +206,7 @@ class _Opener:
     def __init__(self, root: Bundle, threads: int | None) -> None:
         self._root = root
         self._threads = threads
-        self._sessions: dict[str, ort.InferenceSession] = {}
+        self._sessions: dict[str, InferenceSession] = {}
         self._encoders: dict[tuple[str, View], Encoder] = {}
         self._faces: dict[str, FaceModel] = {}
 
@@ -303,7 +303,7 @@ class _Opener:
         )
 
 
-def _check_head(head: ort.InferenceSession, bundle: Bundle) -> None:
+def _check_head(head: InferenceSession, bundle: Bundle) -> None:
     inputs = {node.name: node.shape[-1] for node in head.get_inputs()}
     outputs = {node.name: node.shape[-1] for node in head.get_outputs()}
     path, info = bundle.model_path, bundle.info
@@ -327,7 +327,7 @@ def _check_head(head: ort.InferenceSession, bundle: Bundle) -> None:
         )
 
 
-def _check_encoder(session: ort.InferenceSession, path: str, size: int) -> None:
+def _check_encoder(session: InferenceSession, path: str, size: int) -> None:
     inputs, outputs = session.get_inputs(), [node.name for node in session.get_outputs()]
     if len(inputs) != 1 or "features" not in outputs:
         raise BundleError(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from affekt.bundle import Bundle, StreamSpec
 from affekt.errors import BundleError
+from affekt.inference.engine import InferenceSession, SessionOptions
 from affekt.media import ImageRgb
 
 FloatArray32 = npt.NDArray[np.float32]
@@ -104,7 +104,7 @@ class CropNetwork:
         outputs: the outputs' names and widths.
     """
 
-    def __init__(self, session: ort.InferenceSession, spec: StreamSpec) -> None:
+    def __init__(self, session: InferenceSession, spec: StreamSpec) -> None:
         self.outputs: dict[str, int] = {n.name: n.shape[-1] for n in session.get_outputs()}
         self._session = session
         self._input = session.get_inputs()[0].name
@@ -137,18 +137,18 @@ def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> FloatArray32:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def open_session(path: str, threads: int | None = None) -> ort.InferenceSession:
+def open_session(path: str, threads: int | None = None) -> InferenceSession:
     """An ONNX Runtime session on the CPU whose threads sleep while there is nothing to do.
 
     Raises:
         BundleError: the file is missing or is no ONNX model that can be run.
     """
-    options = ort.SessionOptions()
+    options = SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or 0
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has no common base for its errors
         reason = " ".join(str(error).split())
         raise BundleError(f"{path}: not a model that can be run ({reason})") from None
@@ -164,7 +164,7 @@ def _normalisation(
     return scale.astype(np.float32), shift.astype(np.float32)
 
 
-def _check(session: ort.InferenceSession, bundle: Bundle) -> None:
+def _check(session: InferenceSession, bundle: Bundle) -> None:
     inputs = [node.name for node in session.get_inputs()]
     outputs = [node.name for node in session.get_outputs()]
     if inputs != [INPUT] or OUTPUT not in outputs:

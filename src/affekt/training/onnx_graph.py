@@ -13,17 +13,10 @@ import numpy.typing as npt
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
 
 from affekt.errors import BundleError
+from affekt.inference.engine import quantization
 
 INPUT, OUTPUT, FEATURES = "face", "logits", "features"
 HALF_MIN_VALUES = 64
@@ -123,27 +116,28 @@ def quantize(model: bytes, calibration: npt.NDArray[np.float32], batch: int = 64
         calibration: normalised inputs, shape (n, 3, size, size), a few hundred real faces.
         batch: inputs that are calibrated at once.
     """
+    tools = quantization()
     with tempfile.TemporaryDirectory() as folder:
         plain, prepared, small = (Path(folder) / name for name in ("a.onnx", "b.onnx", "c.onnx"))
         plain.write_bytes(model)
-        quant_pre_process(str(plain), str(prepared))
-        quantize_static(
+        tools.shape_inference.quant_pre_process(str(plain), str(prepared))
+        tools.quantize_static(
             str(prepared),
             str(small),
             _Batches(_input_name(model), calibration, batch),
-            quant_format=QuantFormat.QDQ,
+            quant_format=tools.QuantFormat.QDQ,
             per_channel=True,
             reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
+            activation_type=tools.QuantType.QUInt8,
+            weight_type=tools.QuantType.QInt8,
+            calibrate_method=tools.CalibrationMethod.MinMax,
             extra_options={"CalibMovingAverage": True},
         )
         return small.read_bytes()
 
 
-class _Batches(CalibrationDataReader):  # type: ignore[misc]
-    """Hands the calibration inputs to ONNX Runtime's quantiser."""
+class _Batches:
+    """The calibration inputs, as the ``CalibrationDataReader`` of ONNX Runtime's quantiser."""
 
     def __init__(self, name: str, inputs: npt.NDArray[np.float32], batch: int) -> None:
         self._name = name

@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from affekt.errors import MissingExtraError
 from affekt.labels import VAD
+from affekt.view.library import Axes, Figure
 from affekt.view.plots import COLOURS, GREY, lighten, save_figure
 
 if TYPE_CHECKING:
     from affekt.data.emotic_survey import Survey
-
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-except ImportError:
-    raise MissingExtraError("a figure", "data") from None
 
 
 def plot_survey(survey: Survey, folder: str | Path) -> list[Path]:

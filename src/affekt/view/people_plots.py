@@ -15,15 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from affekt.errors import MissingExtraError
 from affekt.labels import VAD
-
-try:
-    import matplotlib as mpl
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-except ImportError:
-    raise MissingExtraError("a figure", "data") from None
+from affekt.view.library import Axes, Figure, mpl
 
 INK = "#010203"
 """Drawn with this, written as the page's own colour."""

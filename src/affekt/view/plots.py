@@ -13,16 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from affekt.errors import DataError, MissingExtraError, OutputError
+from affekt.errors import DataError, OutputError
 from affekt.files import write_atomically
-
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-except ImportError:
-    raise MissingExtraError("a figure", "data") from None
+from affekt.view.library import Axes, Figure, FigureCanvasAgg, MaxNLocator
 
 DPI = 150
 GREY = "#5f6368"
