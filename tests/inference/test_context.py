@@ -231,7 +231,6 @@ FACE_SPEC = replace(SPEC, crop="face-square", encoder="bundle:face")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "face"}, "a 'face' model, not a context model"),
         ({"encoders": {}}, r"needs the encoder 'image\.onnx', which is not in the bundle"),
         ({"encoders": {"image.onnx": b"no model"}}, "not a model that can be run"),
         ({"streams": {"face": FACE_SPEC, "body": SPEC}}, "'scene', but bundle.json has no such"),
@@ -249,8 +248,10 @@ FACE_SPEC = replace(SPEC, crop="face-square", encoder="bundle:face")
         ({"inputs": {"body": 48, "folder": 4}}, "inputs .*'folder'.*takes some of"),
         ({"calibration": {"Peace": (1.0, 0.0)}}, "no calibration of 'Affection'"),
         ({"thresholds": {"Peace": 0.4}}, "no threshold of 'Affection'"),
-        ({"labels": CATEGORIES[:5]}, "output 'categories' is 26 wide, not 5"),
-        ({"kind": "ensemble"}, "an ensemble with the members {}"),
+        (
+            {"labels": CATEGORIES[:5], "thresholds": {}, "calibration": {}},
+            "output 'categories' is 26 wide, not 5",
+        ),
         ({"kind": "ensemble", "members": {"b": 1.0}}, r"holds no bundle\.json"),
     ],
 )  # fmt: skip
@@ -261,6 +262,11 @@ def test_what_does_not_fit_is_said_in_one_line(
     with pytest.raises(BundleError, match=message) as error:
         ContextModel(bundle)
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
+
+
+def test_a_face_model_is_no_context_model(tiny_bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match="a 'face' model, not a context model"):
+        ContextModel(tiny_bundle)
 
 
 def test_a_model_of_the_body_alone_still_gives_primary_emotions(

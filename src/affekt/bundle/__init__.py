@@ -8,7 +8,6 @@ SHA-256.
 from affekt.bundle.folder import (
     CARD_FILE,
     EMBEDDED,
-    MODEL_FILE,
     Bundle,
     bundle_folders,
     find_bundle,
@@ -19,11 +18,14 @@ from affekt.bundle.folder import (
 from affekt.bundle.spec import (
     FORMAT_VERSION,
     INFO_FILE,
+    MODEL_FILE,
     BundleInfo,
+    CropSize,
+    Deviation,
+    Labels,
     StreamSpec,
     describe,
     parse_info,
-    parse_stream,
 )
 
 __all__ = [
@@ -34,12 +36,14 @@ __all__ = [
     "MODEL_FILE",
     "Bundle",
     "BundleInfo",
+    "CropSize",
+    "Deviation",
+    "Labels",
     "StreamSpec",
     "bundle_folders",
     "describe",
     "find_bundle",
     "parse_info",
-    "parse_stream",
     "read_bundle",
     "user_models",
     "write_bundle",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from affekt.bundle.spec import INFO_FILE, BundleInfo, describe, parse_info
+from affekt.bundle.spec import INFO_FILE, MODEL_FILE, BundleInfo, describe, parse_info
 from affekt.errors import BundleError, nearest
 from affekt.files import file_sha256, write_atomically
+from affekt.typed import MisfitError, parse_json
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
-MODEL_FILE, CARD_FILE = "model.onnx", "CARD.md"
+CARD_FILE = "CARD.md"
+
+MOST_BYTES = 2**24
+"""Of a ``bundle.json``; those that ship have 33 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,14 @@ def write_bundle(folder: str | Path, info: BundleInfo, files: Mapping[str, bytes
     for needed in (MODEL_FILE, CARD_FILE):
         if needed not in files and not (needed == MODEL_FILE and info.members):
             raise BundleError(f"a bundle needs {needed}")
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    info = replace(info, files=checksums)
+    description = describe(info)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / name, content)
-    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    info = replace(info, files=checksums)
-    write_atomically(folder / INFO_FILE, describe(info))
+    write_atomically(folder / INFO_FILE, description)
     return Bundle(folder, info)
 
 
@@ -104,14 +108,16 @@ def user_models() -> Path:
     return Path(os.environ.get("AFFEKT_MODELS") or default)
 
 
-def _load_json(folder: Path) -> dict[str, Any]:
+def _load_json(folder: Path) -> Any:
     path = folder / INFO_FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise BundleError(f"{path}: {size} bytes; at most {MOST_BYTES} are read")
+        return parse_json(path.read_bytes())
     except FileNotFoundError:
         raise BundleError(f"{folder}: not a bundle, it holds no {INFO_FILE}") from None
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: cannot be read as JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise BundleError(f"{path}: must hold one JSON object")
-    return content
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
+    except MisfitError as error:
+        raise BundleError(f"{path}: {error}") from None

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from affekt.errors import BundleError
+from affekt.typed import MisfitError, Name, Rule, Share, Text, build, one_of, shown, within
 
 FORMAT_VERSION = 1
-INFO_FILE = "bundle.json"
+INFO_FILE, MODEL_FILE = "bundle.json", "model.onnx"
+KINDS = FACE, CONTEXT, ENSEMBLE = ("face", "context", "ensemble")
+SIZES = (8, 2048)
+"""Least and greatest side of a crop in pixels."""
+
+
+def is_inside(name: str) -> bool:
+    """Whether a file's name stays in the bundle on every system, and is written in one way only.
+
+    >>> is_inside("members/a/model.onnx"), is_inside("../a"), is_inside("/a"), is_inside("a//b")
+    (True, False, False, False)
+    """
+    parts = name.split("/")
+    plain = name.isprintable() and not set(name) & set('\\:*?"<>|')
+    return plain and not {"", ".", ".."} & {*parts} and len(name) <= 500
+
+
+Labels = Annotated[
+    tuple[Name, ...],
+    Rule("one label at least", bool),
+    Rule("labels that differ", lambda labels: len({*labels}) == len(labels)),
+]
+CropSize = Annotated[int, within(*SIZES)]
+Deviation = Annotated[float, within(0.001, 10)]
+Coefficient = Annotated[float, within(-1e4, 1e4)]
+FileName = Annotated[str, Rule("the name of a file in the bundle, as a/b.onnx", is_inside)]
+Folder = Annotated[FileName, Rule("a name without /", lambda name: "/" not in name)]
+Checksum = Annotated[
+    str, Rule("a SHA-256 of 64 hexadecimal digits", re.compile("[0-9a-f]{64}").fullmatch)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +63,12 @@ class StreamSpec:
         flip: whether the crop is mirrored left to right, for test-time augmentation.
     """
 
-    size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    colour: str = "RGB"
-    crop: str = "face-square"
-    encoder: str | None = None
+    size: CropSize
+    mean: tuple[Share, Share, Share]
+    std: tuple[Deviation, Deviation, Deviation]
+    colour: Annotated[str, one_of("RGB")] = "RGB"
+    crop: Name = "face-square"
+    encoder: Name | None = None
     blank_person: bool = False
     flip: bool = False
 
@@ -65,47 +96,77 @@ class BundleInfo:
         version: of the bundle format.
     """
 
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    streams: dict[str, StreamSpec]
-    temperature: float
-    licence: str
-    thresholds: dict[str, float] = field(default_factory=dict)
-    calibration: dict[str, tuple[float, float]] = field(default_factory=dict)
-    needs: dict[str, str] = field(default_factory=dict)
-    members: dict[str, float] = field(default_factory=dict)
+    name: Name
+    kind: Annotated[str, one_of(*KINDS)]
+    labels: Labels
+    streams: dict[Name, StreamSpec]
+    temperature: Annotated[float, within(0.001, 1000)]
+    licence: Text
+    thresholds: dict[Name, Share] = field(default_factory=dict)
+    calibration: dict[Name, tuple[Coefficient, Coefficient]] = field(default_factory=dict)
+    needs: dict[Folder, Checksum] = field(default_factory=dict)
+    members: dict[FileName, Annotated[float, within(0, 1e6)]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
+    metrics: dict[Text, dict[str, Any]] = field(default_factory=dict)
+    files: dict[FileName, Checksum] = field(default_factory=dict)
     version: int = FORMAT_VERSION
 
 
-def parse_info(content: dict[str, Any], folder: Path) -> BundleInfo:
+def parse_info(content: Any, folder: Path) -> BundleInfo:
     """What the JSON of a ``bundle.json`` in that folder says.
 
     Raises:
-        BundleError: an unknown version, or a field that is missing or wrong.
+        BundleError: an unknown version, or a field that is missing or wrong, by its name.
     """
-    version = content.get("version")
-    if version != FORMAT_VERSION:
-        raise BundleError(
-            f"{folder}: bundle version {version!r}; this Affekt reads version {FORMAT_VERSION}"
-        )
     try:
-        streams = {name: parse_stream(spec) for name, spec in content["streams"].items()}
-        calibration = {k: tuple(v) for k, v in content.get("calibration", {}).items()}
-        tuples = {"labels": tuple(content["labels"]), "calibration": calibration}
-        return BundleInfo(**{**content, **tuples, "streams": streams})
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{folder / INFO_FILE}: a field is missing or wrong ({error})") from None
-
-
-def parse_stream(spec: Mapping[str, Any]) -> StreamSpec:
-    """A stream from what JSON made of it."""
-    return StreamSpec(**{**spec, "mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
+        version = content.get("version") if isinstance(content, dict) else FORMAT_VERSION
+        if version != FORMAT_VERSION or isinstance(version, bool):
+            raise MisfitError(
+                f"bundle version {shown(version)}; this Affekt reads version {FORMAT_VERSION}"
+            )
+        info = build(BundleInfo, content)
+        for misfit in _misfits(info):
+            raise MisfitError(misfit)
+    except MisfitError as error:
+        raise BundleError(f"{folder / INFO_FILE}: {error}") from None
+    return info
 
 
 def describe(info: BundleInfo) -> bytes:
-    """What ``bundle.json`` holds."""
-    return (json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n").encode()
+    """What ``bundle.json`` holds.
+
+    Raises:
+        BundleError: what `parse_info` would refuse.
+    """
+    content = asdict(info)
+    try:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise BundleError(f"{info.name}: {INFO_FILE} cannot hold this ({error})") from None
+    parse_info(content, Path(info.name))
+    return text.encode()
+
+
+def _misfits(info: BundleInfo) -> Iterator[str]:
+    """Fields that do not fit each other."""
+    for where, known in (("thresholds", info.thresholds), ("calibration", info.calibration)):
+        yield from (
+            f"{where}: {label!r} is no label" for label in known if label not in info.labels
+        )
+    if info.kind == FACE:
+        yield from _face_misfits(info)
+    if bool(info.members) != (info.kind == ENSEMBLE):
+        yield f"members: {len(info.members)} of a model of kind {info.kind!r}"
+    if info.members and not sum(info.members.values()) > 0:
+        yield "members: expected weights that do not add up to 0"
+    if INFO_FILE in info.files:
+        yield f"files: {INFO_FILE} cannot hold its own checksum"
+
+
+def _face_misfits(info: BundleInfo) -> Iterator[str]:
+    if [*info.streams] != [FACE]:
+        yield f"streams: a face model has one, {FACE!r}, got {[*info.streams]}"
+    elif info.streams[FACE].blank_person:
+        yield f"streams.{FACE}.blank_person: expected false, a face is not blanked"
+    if len(info.labels) < 2:
+        yield f"labels: expected two at least, got {[*info.labels]}"

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from affekt.bundle import CropSize, Deviation, Labels
 from affekt.errors import BundleError
 from affekt.files import write_atomically
 from affekt.models.backbones import build_backbone, load_matching
+from affekt.typed import MisfitError, Share, build, parse_json
+
+Spec = TypeVar("Spec")
 
 DESCRIPTION = "affekt"
 """Where in a safetensors file's metadata the description lies."""
@@ -35,10 +39,10 @@ class NetworkSpec:
     """
 
     backbone: str
-    labels: tuple[str, ...]
-    size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    labels: Labels
+    size: CropSize
+    mean: tuple[Share, Share, Share]
+    std: tuple[Deviation, Deviation, Deviation]
     weights: str
     history: dict[str, Any] = field(default_factory=dict)
 
@@ -122,9 +126,7 @@ def load_network(path: Path) -> FaceNetwork:
         BundleError: no such file, or not one that `save_network` wrote.
     """
     described, weights = load_described(path, "face")
-    for name in ("labels", "mean", "std"):
-        described[name] = tuple(described[name])
-    spec = NetworkSpec(**described)
+    spec = read_spec(NetworkSpec, described, path)
     body, _ = build_backbone(spec.backbone, "random", len(spec.labels))
     load_matching(body, weights, str(path))
     return FaceNetwork(body, spec).eval()
@@ -140,16 +142,19 @@ def load_described(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Ten
     """The description and the weights, in single precision, that `save_described` wrote.
 
     Raises:
-        BundleError: no such file, not one of ours, or the network is of another kind.
+        BundleError: no such file, not one of ours, the network is of another kind, or a weight
+            is not finite.
     """
-    found = saved_kind(path)
+    described = _description(path)
+    found = described.pop("kind", "face")
     if found != kind:
         raise BundleError(f"{path}: a {found!r} network; a {kind!r} network is needed")
     with safe_open(path, framework="pt") as stream:
-        described = json.loads(stream.metadata()[DESCRIPTION])
         weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    floats = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-    return {k: v for k, v in described.items() if k != "kind"}, floats
+    for name, values in weights.items():
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            raise BundleError(f"{path}: {name} is not finite everywhere; train anew")
+    return described, {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
 
 
 def saved_kind(path: Path) -> str:
@@ -158,11 +163,32 @@ def saved_kind(path: Path) -> str:
     Raises:
         BundleError: no such file, or not one that ``affekt train`` wrote.
     """
+    return str(_description(path).get("kind", "face"))
+
+
+def read_spec(kind: type[Spec], described: dict[str, Any], path: Path) -> Spec:
+    """What a description from `load_described` says, as a dataclass.
+
+    Raises:
+        BundleError: a field is missing or wrong.
+    """
+    try:
+        return build(kind, described)
+    except MisfitError as error:
+        raise BundleError(f"{path}: {error}") from None
+
+
+def _description(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as stream:
-            return str(json.loads((stream.metadata() or {})[DESCRIPTION]).get("kind", "face"))
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+            described = parse_json((stream.metadata() or {})[DESCRIPTION])
+    except KeyError:
+        raise BundleError(f"{path}: not a network saved by affekt train") from None
+    except (OSError, SafetensorError, MisfitError) as error:
         raise BundleError(f"{path}: not a network saved by affekt train ({error})") from None
+    if not isinstance(described, dict):
+        raise BundleError(f"{path}: its description is no table")
+    return described
 
 
 def channels(values: tuple[float, float, float]) -> Tensor:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from affekt.bundle import StreamSpec, parse_stream
+from affekt.bundle import Labels, StreamSpec
 from affekt.errors import BundleError, ConfigError
 from affekt.labels import CATEGORIES
 from affekt.models.backbones import Encoder, build_encoder
-from affekt.models.build import channels, load_described, save_described
+from affekt.models.build import channels, load_described, read_spec, save_described
 from affekt.models.fusion import FACE, FusionHead, FusionSpec, MeanHead
+from affekt.typed import within
 
 CropEncoder = Callable[[Tensor], Tensor]
 """Features (n, width) from uint8 RGB crops (n, 3, size, size); knows its own normalisation."""
@@ -33,7 +34,7 @@ class EncoderSpec:
     """
 
     backbone: str
-    width: int
+    width: Annotated[int, within(1, 1e6)]
     weights: str
     train: str = "none"
 
@@ -58,10 +59,10 @@ class ContextSpec:
     encoders: dict[str, EncoderSpec]
     fusion: FusionSpec
     geometry: bool
-    heads: int = 1
+    heads: Annotated[int, within(1, 1000)] = 1
     prior: bool = False
     needs: dict[str, str] = field(default_factory=dict)
-    labels: tuple[str, ...] = CATEGORIES
+    labels: Labels = CATEGORIES
     history: dict[str, Any] = field(default_factory=dict)
 
 
@@ -270,7 +271,8 @@ def load_context(path: Path, external: Mapping[str, CropEncoder] | None = None) 
         BundleError: no such file, or not one that `save_context` wrote.
     """
     described, weights = load_described(path, "context")
-    spec = _parse(described)
+    spec = read_spec(ContextSpec, described, path)
+    _check_encoders(spec, path)
     encoders = {
         name: build_encoder(e.backbone, "random", _size(spec, name), e.train)[0]
         for name, e in spec.encoders.items()
@@ -344,17 +346,14 @@ def _both(pictured: Tensor | None, has_face: Tensor | None, face: bool) -> Tenso
     return has_face if pictured is None else pictured & has_face
 
 
+def _check_encoders(spec: ContextSpec, path: Path) -> None:
+    used = {stream.encoder for stream in spec.streams.values()}
+    if used != {*spec.encoders}:
+        raise BundleError(
+            f"{path}: its streams use the encoders {sorted(map(str, used))}, but it describes "
+            f"{sorted(spec.encoders)}"
+        )
+
+
 def _size(spec: ContextSpec, encoder: str) -> int:
     return next(s.size for s in spec.streams.values() if s.encoder == encoder)
-
-
-def _parse(described: Mapping[str, Any]) -> ContextSpec:
-    streams = {name: parse_stream(stream) for name, stream in described["streams"].items()}
-    encoders = {name: EncoderSpec(**e) for name, e in described["encoders"].items()}
-    parsed = {
-        "streams": streams,
-        "encoders": encoders,
-        "fusion": FusionSpec(**described["fusion"]),
-        "labels": tuple(described["labels"]),
-    }
-    return ContextSpec(**{**described, **parsed})
