@@ -243,7 +243,7 @@ def find_photos(sources: list[str]) -> list[Path]:
     if not sources:
         return _montages()
     found = []
-    for item in expand_sources(sources):
+    for item in expand_sources(sources).items:
         if isinstance(item, MediaError):
             raise item
         if not isinstance(item, Source) or not isinstance(item.picture, str):

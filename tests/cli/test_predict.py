@@ -320,7 +320,7 @@ def test_annotated_and_blurred_copies(predict, photo: Path, tmp_path: Path) -> N
     assert predict(source, "--annotate", plain)[0] == 0
     assert predict(source, "--annotate", blurred, "--blur")[0] == 0
     for folder in (plain, blurred):
-        found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.*"))
+        found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("[!.]*.*"))
         assert found == ["a/x.jpg", "b/x.gif.png", "b/x.jpg"]
     face = (slice(2 * 38, 2 * 80), slice(2 * 96, 2 * 126))  # enlarged by two
     sharp, soft = (np.asarray(Image.open(f / "a" / "x.jpg"))[face] for f in (plain, blurred))
@@ -335,6 +335,20 @@ def test_a_source_is_never_overwritten(predict, photo: Path, tmp_path: Path) -> 
     assert code == 2
     assert one_line(err, "x.jpg")
     assert (tmp_path / "x.jpg").read_bytes() == before
+
+
+def test_a_second_run_passes_over_its_own_copies(predict, photo: Path, tmp_path: Path) -> None:
+    shutil.copy(photo, tmp_path / "x.jpg")
+    (tmp_path / "film.mp4").touch()
+    passed = "affekt: passed over what is not read: 1 .mp4"
+    for said in (passed, f"{passed}, 1 folder of annotated copies"):
+        code, out, err = predict(tmp_path, "--annotate", tmp_path / "copies")
+        assert (code, err) == (0, f"{said}\n")
+        assert [frame["source"] for frame in json.loads(out)] == [str(tmp_path / "x.jpg")]
+    (tmp_path / "mine").mkdir()
+    shutil.copy(photo, tmp_path / "mine" / "y.jpg")
+    _, _, err = predict(photo, "--annotate", tmp_path / "mine")
+    assert "holds pictures of its own" in err
 
 
 def test_copies_of_many_sources_never_meet() -> None:

@@ -91,7 +91,10 @@ def predict(
     if blur and annotate is None:
         raise UsageError("--blur is for the pictures that --annotate DIR writes: give both")
     with Results(output, choose_format(kind, output)) as results:
-        items = expand_sources(sources)
+        found = expand_sources(sources)
+        items = found.items
+        if found.note() is not None:
+            say(f"affekt: {found.note()}")
         copies = _Copies(annotate, blur, items) if annotate is not None else None
         from affekt.inference.predictor import load  # noqa: PLC0415
 
@@ -182,6 +185,8 @@ class _Copies:
     """
 
     def __init__(self, folder: Path, blur: bool, items: Sequence[Source | MediaError]) -> None:
+        from affekt.media.copies import mark_copies  # noqa: PLC0415
+
         names = [STDOUT if isinstance(item, MediaError) else item.name for item in items]
         self._paths = [folder / name for name in annotated_names(names)]
         self._blur = blur
@@ -192,6 +197,11 @@ class _Copies:
                     f"--annotate {folder}: would overwrite {path}; name another folder"
                 )
         _check_folder(folder)
+        if not mark_copies(folder):
+            say(
+                f"affekt: {folder} holds pictures of its own, so a later run over it reads the "
+                "annotated copies too: name a folder of their own to avoid that"
+            )
 
     def write(self, number: int, outcome: Prediction) -> None:
         """Writes the copy of the picture of that number, where it was kept."""

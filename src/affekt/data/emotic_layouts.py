@@ -18,6 +18,7 @@ from affekt.data.emotic_csv import ARRAY_FILES, TANDON_FILES, read_arrays, read_
 from affekt.data.emotic_mat import MAT_NAME, read_mat
 from affekt.data.splits import digest_of
 from affekt.errors import DataError
+from affekt.media.walking import walk
 
 OFFICIAL, TANDON, ARRAYS = "official", "csv", "arrays"
 EXPECTED = (
@@ -113,13 +114,14 @@ def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
     names = {MAT_NAME, *TANDON_FILES.values(), *ARRAY_FILES}
     files: list[Path] = []
     folders: list[Path] = []
-    for parent, inner, own in os.walk(folder):
-        path = Path(parent)
-        files += [path / name for name in own if name in names]
-        folders += [path / name for name in inner if name in (PICTURE_FOLDER, ARRAY_FOLDER)]
-        deep = len(path.relative_to(folder).parts) >= MAX_DEPTH
+    for listing in walk(folder):
+        path = Path(listing.path)
+        files += [path / name for name in listing.files if name in names]
         skipped = (PICTURE_FOLDER, ARRAY_FOLDER)
-        inner[:] = [] if deep else sorted(name for name in inner if name not in skipped)
+        folders += [path / name for name in listing.folders if name in skipped]
+        deep = len(path.relative_to(folder).parts) >= MAX_DEPTH
+        inner = [name for name in listing.folders if name not in skipped and not deep]
+        listing.folders = inner
     return sorted(files, key=_depth), sorted(folders, key=_depth)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.data.ferplus import CSV_NAME, FerPlusFace, read_ferplus
-from affekt.data.folders import read_folders, with_drawn_splits
+from affekt.data.folders import read_folders, with_drawn_splits, written
 from affekt.data.framing import Detect, Framing, find_face, measure_framing, roll_of
 from affekt.data.manifest import FaceRow, write_manifest
 from affekt.data.packing import PACKED_SIDE, encode, face_cutout
@@ -211,8 +211,9 @@ def _ferplus_row(face: FerPlusFace, framing: Framing, leak: str | None) -> FaceR
 
 def _folder_row(entry: Entry, root: Path, source: str, reasons: dict[Path, str]) -> FaceRow:
     inside = entry.path.relative_to(root).as_posix()
+    name = written(inside)
     return FaceRow(
-        id=inside,
+        id=name,
         source=source,
         split=entry.split or "train",
         width=0,
@@ -220,7 +221,7 @@ def _folder_row(entry: Entry, root: Path, source: str, reasons: dict[Path, str])
         box_xyxy=NO_BOX,
         soft={entry.label: 1.0} if entry.label else {},
         label=entry.label,
-        path=inside,
+        path=inside if name == inside else None,
         exclude=reasons.get(entry.path),
     )
 
@@ -228,6 +229,8 @@ def _folder_row(entry: Entry, root: Path, source: str, reasons: dict[Path, str])
 def _seen(
     row: FaceRow, file: Path, framing: Framing | None, detect: Detect, pack: bool | None
 ) -> FaceRow:
+    if row.path is None:
+        pack = True  # a name that is no UTF-8 cannot stand in a manifest: the picture does
     if framing is None:
         return _detected(row, file, detect, pack is not False)
     return _framed(row, file, framing, pack)

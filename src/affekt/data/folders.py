@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,8 @@ from pathlib import Path
 from affekt.data.splits import Entry, digest_of, draw_splits
 from affekt.errors import DataError
 from affekt.labels import PRIMARY, parse_emotion
-from affekt.media import FORMATS
+from affekt.media.formats import is_picture_name, kind_of_name
+from affekt.media.walking import walk
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -35,14 +35,23 @@ def read_folders(root: Path) -> tuple[list[Entry], list[str]]:
     passed = Counter[str]()
     for split, label, folder in _label_folders(root):
         for path in _files(folder):
-            if path.suffix.lower() in FORMATS:
+            if is_picture_name(path.name):
                 entries.append(Entry(path, label, split, digest_of(path)))
             else:
-                passed[path.suffix or path.name] += 1
+                passed[kind_of_name(path.name)] += 1
     if not entries:
         raise DataError(f"no picture in the label folders of {root}")
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(passed.items()))
     return entries, [f"passed over files that are no pictures: {kinds}"] if kinds else []
+
+
+def written(name: str) -> str:
+    r"""A file's name as text: bytes that are not UTF-8 are spelt out.
+
+    >>> written("é.png"), written("\udce9.png")
+    ('é.png', '\\xe9.png')
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def with_drawn_splits(entries: Sequence[Entry], val: float, test: float, seed: int) -> list[Entry]:
@@ -91,9 +100,10 @@ def _label_of(folder: Path) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        raise DataError(f"cannot read the folder {error.filename}: {error.strerror}") from error
-
-    walk = os.walk(folder, onerror=refuse)
-    found = [Path(parent, name) for parent, _, names in walk for name in names]
-    return sorted(path for path in found if not path.name.startswith("."))
+    found: list[Path] = []
+    for listing in walk(folder):
+        if listing.error is not None:
+            reason = listing.error.strerror
+            raise DataError(f"cannot read the folder {listing.path}: {reason}") from listing.error
+        found += [Path(listing.path, name) for name in listing.files if not name.startswith(".")]
+    return sorted(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def digest_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
-        return hashlib.sha256(str(path).encode()).hexdigest()
+        return hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
 def copies_of(entries: Iterable[Entry]) -> list[list[Entry]]:

@@ -4,7 +4,7 @@ from affekt.media.arrays import ImageRgb
 from affekt.media.formats import FORMATS
 from affekt.media.pictures import PIXEL_LIMIT, read_picture, to_rgb
 from affekt.media.sampling import resize, warp
-from affekt.media.sources import Source, expand_sources
+from affekt.media.sources import Source, Sources, expand_sources
 from affekt.media.writing import write_picture
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "PIXEL_LIMIT",
     "ImageRgb",
     "Source",
+    "Sources",
     "expand_sources",
     "read_picture",
     "resize",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 from PIL import (
@@ -21,7 +22,9 @@ FORMATS: dict[str, str] = {
     ".jpeg": "JPEG",
     ".jpe": "JPEG",
     ".jfif": "JPEG",
+    ".mpo": "JPEG",
     ".png": "PNG",
+    ".apng": "PNG",
     ".webp": "WEBP",
     ".bmp": "BMP",
     ".dib": "BMP",
@@ -32,6 +35,27 @@ FORMATS: dict[str, str] = {
 """Suffixes of pictures, in lower case, each with Pillow's name of the format."""
 
 ACCEPTED = "JPEG, PNG, WebP, BMP, TIFF and GIF pictures are accepted"
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file of a folder is taken for a picture: by its suffix, hidden ones never.
+
+    >>> is_picture_name("IMG_1.JPG"), is_picture_name("notes.txt"), is_picture_name(".a.png")
+    (True, False, False)
+    """
+    return os.path.splitext(name)[1].lower() in FORMATS and not name.startswith(".")  # noqa: PTH122
+
+
+def kind_of_name(name: str) -> str:
+    """What a file that is no picture is counted as: its suffix.
+
+    >>> kind_of_name("IMG_1.HEIC"), kind_of_name("README"), kind_of_name("a.b c")
+    ('.heic', 'without a suffix', 'with an odd suffix')
+    """
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+    if len(suffix) < 2:
+        return "without a suffix"
+    return suffix if suffix[1:].isalnum() and len(suffix) < 12 else "with an odd suffix"
 
 
 def picture_class(stream: BinaryIO, name: str) -> type[ImageFile.ImageFile]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +12,7 @@ from PIL import Image
 from affekt.errors import MediaError, PictureTooLargeError
 from affekt.media.arrays import ImageRgb, array_to_rgb, eight_bits, on_white, repeat
 from affekt.media.formats import error_line, picture_class
+from affekt.media.streams import open_stream
 
 PIXEL_LIMIT = 100_000_000
 """Pictures with more pixels are refused before they are decoded (300 MB once decoded)."""
@@ -41,7 +40,7 @@ def read_picture(
     """
     if name is None:
         name = "<bytes>" if isinstance(source, bytes) else str(source)
-    with _open_stream(source, name) as stream:
+    with open_stream(source, name) as stream:
         kind = picture_class(stream, name)
         try:
             image = kind(stream, name)
@@ -78,19 +77,6 @@ def to_rgb(image: Image.Image | npt.NDArray[np.generic]) -> ImageRgb:
         return _decode(image)
     except Exception as error:  # codecs raise all sorts
         raise MediaError(f"<image>: damaged picture ({error_line(error)})") from None
-
-
-def _open_stream(source: str | Path | bytes, name: str) -> BinaryIO:
-    if isinstance(source, bytes):
-        return io.BytesIO(source)
-    try:
-        return Path(source).open("rb")
-    except FileNotFoundError:
-        raise MediaError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise MediaError(f"{name}: is a folder, not a picture") from None
-    except (OSError, ValueError) as error:
-        raise MediaError(f"{name}: cannot be read ({error_line(error)})") from None
 
 
 def _check_pixels(image: Image.Image, max_pixels: int, name: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from affekt.errors import MediaError
-from affekt.media.formats import ACCEPTED, FORMATS
+from affekt.media.copies import MARK
+from affekt.media.formats import ACCEPTED, is_picture_name, kind_of_name
+from affekt.media.patterns import matching, parse
+from affekt.media.streams import read_all
+from affekt.media.walking import Listing, walk
+
+STDIN = "-"
+SAID_KINDS = 8
+"""Kinds of files passed over that are named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,60 +39,106 @@ class Source:
     picture: str | Path | bytes | npt.NDArray[np.generic] | Image.Image
 
 
-def expand_sources(sources: Sequence[str]) -> list[Source | MediaError]:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the words of a command line mean.
+
+    Attributes:
+        items: for each picture its source; an error stands in the place of each folder or
+            pattern without a picture and of each folder that cannot be read, so that the others
+            go on.
+        passed_over: what folders and patterns hold beside pictures, each kind with its number.
+    """
+
+    items: tuple[Source | MediaError, ...]
+    passed_over: Mapping[str, int]
+
+    def note(self) -> str | None:
+        """What was passed over, in one line; None where that is nothing.
+
+        >>> Sources((), {".heic": 3, "folder of annotated copies": 1}).note()
+        'passed over what is not read: 3 .heic, 1 folder of annotated copies'
+        """
+        if not self.passed_over:
+            return None
+        kinds = sorted(self.passed_over.items(), key=lambda kind: (-kind[1], kind[0]))
+        said = [f"{count} {kind}" for kind, count in kinds[:SAID_KINDS]]
+        rest = sum(count for _, count in kinds[SAID_KINDS:])
+        return f"passed over what is not read: {', '.join(said + [f'{rest} others'] * (rest > 0))}"
+
+
+def expand_sources(words: Sequence[str]) -> Sources:
     """The pictures that the words of a command line mean, in a stable order.
 
-    A folder means every picture in it and below, by suffix and in sorted order, hidden ones
-    left out; a pattern with ``*``, ``?`` or ``[…]`` (``**`` for any depth) what it matches; ``-``
-    the picture on standard input; anything else a file, whatever its suffix.
-
-    Returns:
-        For each picture its source; an error stands in the place of each folder or pattern
-        without a picture and of each folder that cannot be read, so that the others go on.
+    A folder means every picture in it and below, by suffix and in sorted order: links are
+    followed, each real folder is entered once, hidden names are left out, and so are folders of
+    annotated copies (see `affekt.media.copies`). A pattern with ``*``, ``?`` or ``[…]`` (``**``
+    for any depth) means the pictures that it matches, ``-`` the picture on standard input,
+    anything else a file, whatever its suffix. Only regular files are read unless a word names
+    one of another kind, such as a pipe.
     """
-    return [found for source in sources for found in _expand(source)]
+    passed = Counter[str]()
+    items = [found for word in words for found in _expand(word, passed)]
+    return Sources(tuple(items), passed)
 
 
-def _expand(source: str) -> Iterator[Source | MediaError]:
-    if source == "-":
-        yield Source("-", sys.stdin.buffer.read())
-    elif Path(source).is_dir():
-        yield from _folder(source)
-    elif glob.has_magic(source) and not os.path.lexists(source):
-        yield from _pattern(source)
+def _expand(word: str, passed: Counter[str]) -> Iterator[Source | MediaError]:
+    if word == STDIN:
+        yield _standard_input()
+    elif Path(word).is_dir():
+        what = f"{word}: the folder holds no picture; {ACCEPTED}"
+        yield from _pictures(_visible(word, passed), passed, what)
+    elif glob.has_magic(word) and not os.path.lexists(word):
+        pattern = parse(word)
+        what = f"{word}: the pattern matches no picture; {ACCEPTED}"
+        listings = _unmarked(pattern.base, walk(pattern.base, once=pattern.deep), passed)
+        yield from _pictures(matching(pattern, listings), passed, what)
     else:
-        yield Source(source, source)
+        yield Source(word, word)
 
 
-def _pattern(pattern: str) -> Iterator[Source | MediaError]:
-    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (absolute patterns)
-    files = [match for match in matches if not Path(match).is_dir() and _is_picture(match)]
-    if not files:
-        yield MediaError(f"{pattern}: the pattern matches no picture; {ACCEPTED}")
-    yield from (Source(name, name) for name in files)
+def _standard_input() -> Source | MediaError:
+    if sys.stdin is None:
+        return MediaError("-: standard input is closed")
+    try:
+        return Source(STDIN, read_all(sys.stdin.buffer, STDIN))
+    except MediaError as error:
+        return error
 
 
-def _folder(folder: str) -> Iterator[Source | MediaError]:
-    found = False
-    for item in _walk(folder):
-        found = True
-        yield item
-    if not found:
-        yield MediaError(f"{folder}: the folder holds no picture; {ACCEPTED}")
+def _visible(folder: str, passed: Counter[str]) -> Iterator[Listing]:
+    for listing in _unmarked(folder, walk(folder), passed):
+        listing.folders = [name for name in listing.folders if not name.startswith(".")]
+        yield listing
 
 
-def _walk(folder: str) -> Iterator[Source | MediaError]:
+def _unmarked(root: str, listings: Iterator[Listing], passed: Counter[str]) -> Iterator[Listing]:
+    """Without the folders of annotated copies, unless it is the root itself that is one."""
+    for listing in listings:
+        if MARK in listing.files and listing.path != root:
+            passed["folder of annotated copies"] += 1
+            listing.folders.clear()
+        else:
+            yield listing
+
+
+def _pictures(
+    listings: Iterator[Listing], passed: Counter[str], nothing: str
+) -> Iterator[Source | MediaError]:
+    """The pictures, then the folders that cannot be read, or an error that there is neither."""
     failed: list[OSError] = []
-    for parent, folders, files in os.walk(folder, onerror=failed.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if _is_picture(name):
-                path = str(Path(parent, name))
+    found = False
+    for listing in listings:
+        failed += [listing.error] if listing.error is not None else []
+        passed.update(["pipe, device or socket"] * len(listing.others))
+        for name in listing.files:
+            if is_picture_name(name):
+                path = str(Path(listing.path, name))
+                found = True
                 yield Source(path, path)
+            elif not name.startswith("."):
+                passed[kind_of_name(name)] += 1
     for error in failed:
         yield MediaError(f"{error.filename}: the folder cannot be read ({error.strerror})")
-
-
-def _is_picture(name: str) -> bool:
-    path = Path(name)
-    return path.suffix.lower() in FORMATS and not path.name.startswith(".")
+    if not (found or failed):
+        yield MediaError(nothing)
