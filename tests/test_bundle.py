@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from affekt.bundle import (
     bundle_folders,
     find_bundle,
     read_bundle,
+    user_models,
     write_bundle,
 )
 from affekt.errors import BundleError
@@ -177,3 +179,49 @@ def test_bundles_are_found_by_name(copy: Path, monkeypatch: pytest.MonkeyPatch) 
     assert bundle_folders()["tiny"] == copy
     with pytest.raises(BundleError, match=r"no model 'tinny'.*did you mean 'tiny'"):
         find_bundle("tinny")
+
+
+def test_without_a_home_the_embedded_models_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("AFFEKT_MODELS", raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert user_models() is None and {*bundle_folders()} >= {"face", "context"}
+    assert find_bundle("face").info.name == "face"
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """As for another user: the folder may not be entered. Modes do not stop the superuser."""
+    listed = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.is_relative_to(folder):
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+
+
+def test_a_home_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AFFEKT_MODELS", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    forbid(monkeypatch, tmp_path)
+    assert find_bundle("face").info.name == "face"
+    monkeypatch.setenv("AFFEKT_MODELS", str(tmp_path))
+    with pytest.raises(BundleError, match=r"AFFEKT_MODELS names it \(Permission denied\)"):
+        find_bundle("face")
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a" * 5000, "../face", "x\n"])
+def test_names_that_no_model_has(name: str) -> None:
+    with pytest.raises(BundleError, match="no model") as error:
+        find_bundle(name)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_a_description_that_is_no_file(copy: Path) -> None:
+    (copy / "bundle.json").unlink()
+    os.mkfifo(copy / "bundle.json")
+    with pytest.raises(BundleError, match="not a file"):
+        read_bundle(copy)

@@ -240,7 +240,7 @@ FACE_SPEC = replace(SPEC, crop="face-square", encoder="bundle:face")
         ),
         (
             {"streams": {"face": FACE_SPEC, "body": replace(SPEC, size=64), "scene": SPEC}},
-            r"takes \[32, 32\] pixels, but bundle.json gives it 64",
+            r"takes tensor\(float\) \[n, 3, 32, 32\], but its crops are .* \[n, 3, 64, 64\]",
         ),
         ({"streams": {"face": FACE_SPEC, "body": replace(SPEC, crop="x"), "scene": SPEC}}, "rule"),
         ({"inputs": {"face": 48, "body": 40, "scene": 48}}, "gives 48 features.*takes 40"),

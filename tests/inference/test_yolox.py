@@ -113,7 +113,7 @@ def test_a_file_that_is_no_yolox(tmp_path: Path) -> None:
         YoloxDetector(path)
     for raw in (raw_output()[:-1], raw_output(classes=0)):
         path.write_bytes(model(raw))
-        with pytest.raises(UsageError, match=r"not a YOLOX model, input \[1, 3, 64, 64\]"):
+        with pytest.raises(UsageError, match=r"not a YOLOX model, input .*\[1, 3, 64, 64\]"):
             YoloxDetector(path)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from affekt.bundle.spec import INFO_FILE, MODEL_FILE, BundleInfo, describe, parse_info
 from affekt.errors import BundleError, nearest
 from affekt.files import file_sha256, write_atomically
-from affekt.typed import MisfitError, parse_json
+from affekt.typed import MisfitError, parse_json, shown
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
 CARD_FILE = "CARD.md"
@@ -44,9 +44,9 @@ def read_bundle(folder: str | Path) -> Bundle:
     info = parse_info(_load_json(folder), folder)
     for name, expected in info.files.items():
         path = folder / name
-        if not path.is_file():
+        if not is_file(path):
             raise BundleError(f"{folder}: the bundle's file {name} is missing")
-        if file_sha256(path) != expected:
+        if _checksum(path) != expected:
             raise BundleError(f"{path}: checksum differs from {INFO_FILE}; fetch or export it anew")
     if MODEL_FILE not in info.files and not info.members:
         raise BundleError(f"{folder}: {INFO_FILE} lists no {MODEL_FILE}")
@@ -82,36 +82,79 @@ def find_bundle(name_or_folder: str | Path) -> Bundle:
     Raises:
         BundleError: no such folder or name, or the bundle cannot be used.
     """
-    if Path(name_or_folder).is_dir():
+    if os.path.isdir(name_or_folder):  # noqa: PTH112 (as `is_file`)
         return read_bundle(name_or_folder)
     known = bundle_folders()
     if str(name_or_folder) not in known:
         hint = nearest(str(name_or_folder), known)
-        raise BundleError(
-            f"no model {str(name_or_folder)!r}: give a bundle's folder or a name; {hint}"
-        )
+        given = shown(str(name_or_folder))
+        raise BundleError(f"no model {given}: give a bundle's folder or a name; {hint}")
     return read_bundle(known[str(name_or_folder)])
 
 
 def bundle_folders() -> dict[str, Path]:
-    """Folders of the embedded and the user's bundles by name; the user's own win."""
+    """Folders of the embedded and the user's bundles by name; the user's own win.
+
+    Raises:
+        BundleError: the folder that ``$AFFEKT_MODELS`` names cannot be read.
+    """
     found: dict[str, Path] = {}
-    for root in (EMBEDDED, user_models()):
-        if root.is_dir():
-            found |= {p.name: p for p in sorted(root.iterdir()) if (p / INFO_FILE).is_file()}
+    for root in reversed(model_roots()):
+        found |= {p.name: p for p in _list(root) if is_file(p / INFO_FILE)}
     return found
 
 
-def user_models() -> Path:
-    """Where the user's bundles lie: ``$AFFEKT_MODELS``, else ``~/.local/share/affekt/models``."""
-    default = Path.home() / ".local" / "share" / "affekt" / "models"
-    return Path(os.environ.get("AFFEKT_MODELS") or default)
+def model_roots() -> tuple[Path, ...]:
+    """Where bundles are looked for by name, the user's own first."""
+    own = user_models()
+    return (EMBEDDED,) if own is None else (own, EMBEDDED)
+
+
+def user_models() -> Path | None:
+    """Where the user's bundles lie: ``$AFFEKT_MODELS``, else ``~/.local/share/affekt/models``.
+
+    Returns:
+        None for a user without a home, such as an unknown one in a container.
+    """
+    given = os.environ.get("AFFEKT_MODELS")
+    if given:
+        return Path(given)
+    try:
+        return Path.home() / ".local" / "share" / "affekt" / "models"
+    except RuntimeError:
+        return None
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there, of any name; False too in a folder that may not be entered."""
+    return os.path.isfile(path)  # noqa: PTH113 (Path.is_file raises for these)
+
+
+def _list(root: Path) -> list[Path]:
+    """What a folder holds; nothing where there is none, or where a home may not be read."""
+    try:
+        return sorted(root.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        if os.environ.get("AFFEKT_MODELS"):
+            raise BundleError(f"{root}: AFFEKT_MODELS names it ({error.strerror})") from None
+        return []
+
+
+def _checksum(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _load_json(folder: Path) -> Any:
     path = folder / INFO_FILE
     try:
         size = path.stat().st_size
+        if not is_file(path):
+            raise BundleError(f"{path}: not a file")
         if size > MOST_BYTES:
             raise BundleError(f"{path}: {size} bytes; at most {MOST_BYTES} are read")
         return parse_json(path.read_bytes())

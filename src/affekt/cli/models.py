@@ -44,7 +44,8 @@ def models(
             write(json.dumps([_described(bundle) for bundle in found], indent=2) + "\n")
         else:
             write("\n".join(map(_paragraph, found)))
-            write(f"{len(found)} models; your own lie in {user_models()}\n")
+            own = user_models() or "the folder that AFFEKT_MODELS names"
+            write(f"{len(found)} models; your own lie in {own}\n")
     if failed:
         raise typer.Exit(1)
 

@@ -23,7 +23,7 @@ from affekt.inference.members import (
     open_members,
     sigmoid,
 )
-from affekt.inference.runtime import FloatArray32
+from affekt.inference.session import FloatArray32
 from affekt.inference.views import Crops, View, join, spread_rows
 from affekt.labels import VAD_RANGE
 from affekt.media import ImageRgb

@@ -10,20 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.bundle import (
-    EMBEDDED,
     INFO_FILE,
     MODEL_FILE,
     Bundle,
     StreamSpec,
     find_bundle,
+    is_file,
+    model_roots,
     read_bundle,
-    user_models,
 )
-from affekt.crops import STREAMS, check_streams
-from affekt.errors import BundleError, UsageError
+from affekt.crops import STREAMS
+from affekt.errors import BundleError
 from affekt.geometry import GEOMETRY_FEATURES, mirror_geometry
-from affekt.inference.engine import InferenceSession
-from affekt.inference.runtime import CropNetwork, FaceModel, FloatArray32, open_session
+from affekt.inference.runtime import CropNetwork, FaceModel, check_crops, widths
+from affekt.inference.session import FloatArray32, Node, Session, open_part
 from affekt.inference.views import View
 from affekt.media import ImageRgb
 
@@ -57,7 +57,7 @@ class EncodedView:
 class Encoder:
     """An encoder file of a bundle: crops in, features out."""
 
-    def __init__(self, session: InferenceSession, spec: StreamSpec) -> None:
+    def __init__(self, session: Session, spec: StreamSpec) -> None:
         self._network = CropNetwork(session, spec)
 
     @property
@@ -86,7 +86,7 @@ class Member:
 
     weight: float
     inputs: Mapping[str, EncodedView]
-    head: InferenceSession
+    head: Session
     scale: FloatArray32
     shift: FloatArray32
     order: tuple[int, ...]
@@ -102,8 +102,8 @@ class Member:
         values = {name: features[encoded] for name, encoded in self.inputs.items()}
         place = mirror_geometry(geometry) if self.mirrored else geometry
         values |= {HAS_FACE: has_face, GEOMETRY: place}
-        taken = {node.name: values[node.name] for node in self.head.get_inputs()}
-        logits, vad = self.head.run([CATEGORIES, VAD], taken)
+        taken = {name: values[name] for name in self.head.inputs}
+        logits, vad = self.head.run([CATEGORIES, VAD], taken, len(geometry))
         return sigmoid(self.scale * logits[:, self.order] + self.shift), vad
 
 
@@ -206,19 +206,15 @@ class _Opener:
     def __init__(self, root: Bundle, threads: int | None) -> None:
         self._root = root
         self._threads = threads
-        self._sessions: dict[str, InferenceSession] = {}
+        self._sessions: dict[str, Session] = {}
         self._encoders: dict[tuple[str, View], Encoder] = {}
         self._faces: dict[str, FaceModel] = {}
 
     def member(self, bundle: Bundle, weight: float) -> Member:
         """The model of a context bundle as a member."""
-        head = open_session(str(bundle.model_path), self._threads)
-        _check_head(head, bundle)
-        try:
-            check_streams(bundle.info.streams)
-        except UsageError as error:
-            raise BundleError(f"{bundle.folder}: {error}") from None
-        taken = {node.name: node.shape[-1] for node in head.get_inputs()}
+        check_crops(bundle)
+        head = open_part(bundle, MODEL_FILE, self._threads)
+        taken = _check_head(head, bundle)
         inputs = {
             name: self._encoded(bundle, name, width)
             for name, width in taken.items()
@@ -264,11 +260,10 @@ class _Opener:
             )
         checksum = holder.info.files[name]
         if checksum not in self._sessions:
-            path = holder.folder / name
-            self._sessions[checksum] = open_session(str(path), self._threads)
+            self._sessions[checksum] = open_part(holder, name, self._threads)
         if (checksum, view) not in self._encoders:
             session = self._sessions[checksum]
-            _check_encoder(session, f"{holder.folder / name}", spec.size)
+            _check_encoder(session)
             self._encoders[checksum, view] = Encoder(session, spec)
         return self._encoders[checksum, view]
 
@@ -290,8 +285,8 @@ class _Opener:
         among the embedded ones.
         """
         checksum = bundle.info.needs[name]
-        parents = (bundle.folder.parent, self._root.folder.parent, user_models(), EMBEDDED)
-        folders = [p / name for p in dict.fromkeys(parents) if (p / name / INFO_FILE).is_file()]
+        parents = (bundle.folder.parent, self._root.folder.parent, *model_roots())
+        folders = [p / name for p in dict.fromkeys(parents) if is_file(p / name / INFO_FILE)]
         there = []
         for found in map(read_bundle, folders):
             if found.info.files.get(MODEL_FILE) == checksum:
@@ -303,40 +298,47 @@ class _Opener:
         )
 
 
-def _check_head(head: InferenceSession, bundle: Bundle) -> None:
-    inputs = {node.name: node.shape[-1] for node in head.get_inputs()}
-    outputs = {node.name: node.shape[-1] for node in head.get_outputs()}
+def _check_head(head: Session, bundle: Bundle) -> dict[str, int]:
+    """Refuses a head that does not fit its bundle; gives the width of each input that fits."""
+    inputs, outputs = {*head.inputs}, {*head.outputs}
     path, info = bundle.model_path, bundle.info
-    unknown = {*inputs} - {*STREAMS, HAS_FACE, GEOMETRY}
-    if unknown or {CATEGORIES, VAD} - {*outputs}:
+    if inputs - {*STREAMS, HAS_FACE, GEOMETRY} or {CATEGORIES, VAD} - outputs:
         raise BundleError(
-            f"{path}: inputs {[*inputs]} and outputs {[*outputs]}; a context model takes some of "
-            f"{[*STREAMS, HAS_FACE, GEOMETRY]} and gives {CATEGORIES!r} and {VAD!r}"
+            f"{path}: inputs {[*head.inputs]} and outputs {[*head.outputs]}; a context model takes "
+            f"some of {[*STREAMS, HAS_FACE, GEOMETRY]} and gives {CATEGORIES!r} and {VAD!r}"
         )
-    for name in inputs:
-        if name in STREAMS and name not in info.streams:
+    for name in inputs & {*STREAMS}:
+        if name not in info.streams:
             raise BundleError(f"{path}: takes {name!r}, but {INFO_FILE} has no such stream")
-    expected = {CATEGORIES: len(info.labels), VAD: 3}
-    for name, width in expected.items():
-        if outputs[name] != width:
-            raise BundleError(f"{path}: output {name!r} is {outputs[name]} wide, not {width}")
-    if inputs.get(GEOMETRY, len(GEOMETRY_FEATURES)) != len(GEOMETRY_FEATURES):
-        raise BundleError(
-            f"{path}: takes {inputs[GEOMETRY]} numbers as {GEOMETRY!r}; this Affekt gives "
-            f"{len(GEOMETRY_FEATURES)}"
-        )
+    given = widths(head, (CATEGORIES, VAD))
+    for name, width in {CATEGORIES: len(info.labels), VAD: 3}.items():
+        if given[name] != width:
+            raise BundleError(f"{path}: output {name!r} is {given[name]} wide, not {width}")
+    return {name: _taken(head, name, node) for name, node in head.inputs.items()}
 
 
-def _check_encoder(session: InferenceSession, path: str, size: int) -> None:
-    inputs, outputs = session.get_inputs(), [node.name for node in session.get_outputs()]
-    if len(inputs) != 1 or "features" not in outputs:
+def _taken(head: Session, name: str, node: Node) -> int:
+    """How many numbers of a person an input takes."""
+    width = node.shape[-1] if node.shape else None
+    if not isinstance(width, int) or not node.is_like(None, width):
         raise BundleError(
-            f"{path}: inputs {[node.name for node in inputs]} and outputs {outputs}; an encoder "
-            "has one input and an output 'features'"
+            f"{head.path}: takes {node.describe()} as {name!r}; it must say tensor(float) "
+            "[n, width], the width as a number"
         )
-    sides = [side for side in inputs[0].shape[2:] if isinstance(side, int)]
-    if any(side != size for side in sides):
-        raise BundleError(f"{path}: takes {sides} pixels, but {INFO_FILE} gives it {size}")
+    given = {GEOMETRY: len(GEOMETRY_FEATURES), HAS_FACE: 1}.get(name, width)
+    if width != given:
+        raise BundleError(
+            f"{head.path}: takes {width} numbers as {name!r}; this Affekt gives {given}"
+        )
+    return width
+
+
+def _check_encoder(session: Session) -> None:
+    if len(session.inputs) != 1 or "features" not in session.outputs:
+        raise BundleError(
+            f"{session.path}: inputs {[*session.inputs]} and outputs {[*session.outputs]}; an "
+            "encoder has one input and an output 'features'"
+        )
 
 
 def _calibration(bundle: Bundle, labels: tuple[str, ...]) -> tuple[FloatArray32, FloatArray32]:

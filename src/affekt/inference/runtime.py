@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
-from affekt.bundle import Bundle, StreamSpec
-from affekt.errors import BundleError
-from affekt.inference.engine import InferenceSession, SessionOptions
+from affekt.bundle import INFO_FILE, MODEL_FILE, Bundle, StreamSpec
+from affekt.crops import check_streams
+from affekt.errors import BundleError, UsageError
+from affekt.inference.session import FloatArray32, Session, open_part
 from affekt.media import ImageRgb
-
-FloatArray32 = npt.NDArray[np.float32]
 
 CHUNK = 32
 """Crops that go through the model at once: more is no faster on a CPU and needs more memory."""
@@ -32,15 +33,17 @@ class FaceModel:
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         if bundle.info.kind != "face" or INPUT not in bundle.info.streams:
             raise BundleError(f"{bundle.folder}: a {bundle.info.kind!r} model, not a face model")
+        check_crops(bundle)
         self.labels = bundle.info.labels
         self.temperature = bundle.info.temperature
         spec = bundle.info.streams[INPUT]
         self.spec = spec
         self.size = spec.size
-        session = open_session(str(bundle.model_path), threads)
+        session = open_part(bundle, MODEL_FILE, threads)
         _check(session, bundle)
         self._path = bundle.model_path
         self._network = CropNetwork(session, spec)
+        _check_width(self._network, bundle)
 
     def logits(self, crops: ImageRgb) -> FloatArray32:
         """The model's raw outputs.
@@ -98,23 +101,32 @@ class CropNetwork:
 
     Args:
         session: its input takes float32 (n, 3, size, size); its outputs have shape (n, k).
-        spec: gives mean and standard deviation of each channel.
+        spec: gives size, mean and standard deviation of each channel.
 
     Attributes:
         outputs: the outputs' names and widths.
+
+    Raises:
+        BundleError: the model's input or outputs have another shape.
     """
 
-    def __init__(self, session: InferenceSession, spec: StreamSpec) -> None:
-        self.outputs: dict[str, int] = {n.name: n.shape[-1] for n in session.get_outputs()}
+    def __init__(self, session: Session, spec: StreamSpec) -> None:
+        self._input, takes = next(iter(session.inputs.items()))
+        if not takes.is_like(None, 3, spec.size, spec.size):
+            raise BundleError(
+                f"{session.path}: takes {takes.describe()}, but its crops are tensor(float) "
+                f"[n, 3, {spec.size}, {spec.size}]"
+            )
+        self.outputs = widths(session, session.outputs)
         self._session = session
-        self._input = session.get_inputs()[0].name
         self._scale, self._shift = _normalisation(spec.mean, spec.std)
 
     def run(self, crops: ImageRgb, outputs: list[str]) -> list[FloatArray32]:
         """Outputs of crops of shape (n, size, size, 3), `CHUNK` at a time; n may be 0."""
+        parts = [crops[i : i + CHUNK] for i in range(0, len(crops), CHUNK)]
         chunks = [
-            self._session.run(outputs, {self._input: self._planes(crops[i : i + CHUNK])})
-            for i in range(0, len(crops), CHUNK)
+            self._session.run(outputs, {self._input: self._planes(part)}, len(part))
+            for part in parts
         ]
         empty = [np.empty((0, self.outputs[name]), np.float32) for name in outputs]
         return [np.concatenate(parts) for parts in zip(empty, *chunks, strict=True)]
@@ -124,6 +136,37 @@ class CropNetwork:
         planes *= self._scale
         planes += self._shift
         return planes
+
+
+def check_crops(bundle: Bundle) -> None:
+    """Sees that a bundle asks for crops that there are.
+
+    Raises:
+        BundleError: an unknown stream or crop rule.
+    """
+    try:
+        check_streams(bundle.info.streams)
+    except UsageError as error:
+        raise BundleError(f"{bundle.folder}: {error}") from None
+
+
+def widths(session: Session, names: Iterable[str]) -> dict[str, int]:
+    """How wide outputs of shape (n, width) are.
+
+    Raises:
+        BundleError: one has another shape, or does not say its width.
+    """
+    found = {}
+    for name in names:
+        node = session.outputs[name]
+        width = node.shape[-1] if node.shape else None
+        if not isinstance(width, int) or not node.is_like(None, width) or width < 1:
+            raise BundleError(
+                f"{session.path}: gives {node.describe()} as {name!r}; it must say "
+                "tensor(float) [n, width], the width as a number"
+            )
+        found[name] = width
+    return found
 
 
 def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> FloatArray32:
@@ -137,23 +180,6 @@ def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> FloatArray32:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def open_session(path: str, threads: int | None = None) -> InferenceSession:
-    """An ONNX Runtime session on the CPU whose threads sleep while there is nothing to do.
-
-    Raises:
-        BundleError: the file is missing or is no ONNX model that can be run.
-    """
-    options = SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads or 0
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has no common base for its errors
-        reason = " ".join(str(error).split())
-        raise BundleError(f"{path}: not a model that can be run ({reason})") from None
-
-
 def _normalisation(
     mean: tuple[float, float, float], std: tuple[float, float, float]
 ) -> tuple[FloatArray32, FloatArray32]:
@@ -164,11 +190,18 @@ def _normalisation(
     return scale.astype(np.float32), shift.astype(np.float32)
 
 
-def _check(session: InferenceSession, bundle: Bundle) -> None:
-    inputs = [node.name for node in session.get_inputs()]
-    outputs = [node.name for node in session.get_outputs()]
+def _check(session: Session, bundle: Bundle) -> None:
+    inputs, outputs = [*session.inputs], [*session.outputs]
     if inputs != [INPUT] or OUTPUT not in outputs:
         raise BundleError(
             f"{bundle.model_path}: inputs {inputs} and outputs {outputs}; "
             f"a face model has one input {INPUT!r} and an output {OUTPUT!r}"
+        )
+
+
+def _check_width(network: CropNetwork, bundle: Bundle) -> None:
+    if network.outputs[OUTPUT] != len(bundle.info.labels):
+        raise BundleError(
+            f"{bundle.model_path}: gives {network.outputs[OUTPUT]} logits, but {INFO_FILE} has "
+            f"{len(bundle.info.labels)} labels"
         )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from affekt.bundle import StreamSpec
 from affekt.crops import crop_stream
-from affekt.inference.runtime import FloatArray32
+from affekt.inference.session import FloatArray32
 from affekt.media import ImageRgb
 from affekt.results import BoxXyxy, Face
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from affekt.errors import BundleError, UsageError
 from affekt.geometry import FloatArray, clip_xyxy, nms_xyxy
-from affekt.inference.runtime import FloatArray32, open_session
+from affekt.inference.session import FloatArray32, Node, open_session
 from affekt.media import ImageRgb, resize
 from affekt.results import BoxXyxy
 
@@ -26,6 +26,9 @@ MAX_IOU = 0.45
 With these, YOLOX-nano finds 93.4% of 1,010 annotated people of EMOTIC (overlap 0.5 or more); an
 overlap of 0.65, common for YOLOX, finds 94.1% but gives many people two boxes and one face.
 """
+
+MOST_SIDE = 4096
+"""Of an input, in pixels; the largest published has 1280."""
 
 GREY = 114
 """What YOLOX is trained to see beside a picture of another shape than its input."""
@@ -70,21 +73,20 @@ class YoloxDetector:
             self._session = open_session(str(path), threads)
         except BundleError as error:
             raise UsageError(str(error)) from None
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        height, width = _side_lengths(inputs[0].shape)
-        cells = sum((height // stride) * (width // stride) for stride in STRIDES)
-        shape = outputs[0].shape
-        if len(inputs) != 1 or not cells or len(shape) != 3 or shape[1] != cells or shape[2] < 6:
+        inputs, outputs = self._session.inputs, self._session.outputs
+        size = _size(*inputs.values(), *outputs.values()) if len(inputs) == 1 else None
+        if size is None:
             raise UsageError(
-                f"{path}: not a YOLOX model, input {inputs[0].shape} and output {shape}; the "
-                "input must be [1, 3, height, width] and the output [1, cells, 5 + classes]"
+                f"{path}: not a YOLOX model, input {[n.describe() for n in inputs.values()]} and "
+                f"output {[n.describe() for n in outputs.values()]}; the input must be "
+                "[1, 3, height, width] and the output [1, cells, 5 + classes]"
             )
-        self._input, self._size = inputs[0].name, (width, height)
+        self._input, self._output, self._size = next(iter(inputs)), next(iter(outputs)), size
 
     def detect(self, image_rgb: ImageRgb) -> list[PersonBox]:
         """The people of a picture, largest first; the picture is seen once, as a whole."""
         planes, scale = letterbox(image_rgb, *self._size)
-        raw: FloatArray32 = self._session.run(None, {self._input: planes})[0][0]
+        raw: FloatArray32 = self._session.run([self._output], {self._input: planes}, 1)[0][0]
         boxes, scores = decode(raw, *self._size)
         height, width = image_rgb.shape[:2]
         boxes = clip_xyxy(boxes / scale, width, height)
@@ -147,12 +149,19 @@ def _grid(width: int, height: int) -> tuple[FloatArray, FloatArray]:
     return np.concatenate(cells), np.concatenate(strides)
 
 
-def _side_lengths(shape: list[int | str | None]) -> tuple[int, int]:
-    """Height and width of a fixed input (1, 3, height, width); 0 where it is another one."""
-    if len(shape) != 4:
-        return 0, 0
-    height, width = (side if isinstance(side, int) else 0 for side in shape[2:])
-    return height, width
+def _size(takes: Node, gives: Node, *_: Node) -> tuple[int, int] | None:
+    """Width and height of the input; None where these are no YOLOX model's input and output."""
+    height, width = [side if isinstance(side, int) else 0 for side in (0, 0, *takes.shape)[-2:]]
+    cells = sum((height // stride) * (width // stride) for stride in STRIDES)
+    classes = gives.shape[-1] if gives.shape else None
+    fits = (
+        isinstance(classes, int)
+        and cells > 0
+        and max(height, width) <= MOST_SIDE
+        and takes.is_like(1, 3, height, width)
+        and gives.is_like(1, cells, max(classes, 6))
+    )
+    return (width, height) if fits else None
 
 
 def _person(box: npt.NDArray[np.float64], score: float) -> PersonBox:

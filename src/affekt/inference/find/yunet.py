@@ -11,13 +11,13 @@ import numpy.typing as npt
 from affekt.errors import UsageError
 from affekt.inference.find.found import Found, concatenate, merge
 from affekt.inference.find.tiles import MIN_SCORE, detect_at_scales
-from affekt.inference.runtime import open_session
+from affekt.inference.session import open_session
 from affekt.media import ImageRgb
 from affekt.results import Face
 
 STRIDES = (8, 16, 32)
-KINDS = ("cls", "obj", "bbox", "kps")
-"""A YuNet file gives each of these for every stride, see `decode_yunet`."""
+KINDS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+"""What a YuNet file gives for every stride, and the numbers per cell, see `decode_yunet`."""
 
 
 class YuNetDetector:
@@ -35,9 +35,9 @@ class YuNetDetector:
         if not Path(path).is_file():
             raise UsageError(f"{path}: no such file; give a YuNet model in ONNX format")
         self._session = open_session(str(path), threads)
-        self._input = self._session.get_inputs()[0].name
+        self._input = next(iter(self._session.inputs), "")
         self._outputs = [f"{kind}_{s}" for s in STRIDES for kind in KINDS]
-        missing = {*self._outputs} - {node.name for node in self._session.get_outputs()}
+        missing = {*self._outputs} - {*self._session.outputs}
         if missing:
             raise UsageError(f"{path}: not a YuNet model, it has no output {min(missing)!r}")
 
@@ -48,12 +48,17 @@ class YuNetDetector:
     def _find(self, image_rgb: ImageRgb) -> Found:
         padded = _pad_bgr(image_rgb, max(STRIDES))
         values = self._session.run(self._outputs, {self._input: padded})
-        columns = padded.shape[3]
-        kinds = len(KINDS)
-        levels = [
-            decode_yunet(values[kinds * i : kinds * (i + 1)], stride, columns // stride)
-            for i, stride in enumerate(STRIDES)
-        ]
+        rows, columns = padded.shape[2:]
+        kinds, levels = len(KINDS), []
+        for i, stride in enumerate(STRIDES):
+            level = values[kinds * i : kinds * (i + 1)]
+            cells = (rows // stride) * (columns // stride)
+            if [v.shape for v in level] != [(1, cells, width) for width in KINDS.values()]:
+                raise UsageError(
+                    f"{self._session.path}: not a YuNet model, at stride {stride} it gives "
+                    f"{[v.shape for v in level]}"
+                )
+            levels.append(decode_yunet(level, stride, columns // stride))
         return merge(concatenate(levels))
 
 
