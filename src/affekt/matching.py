@@ -33,10 +33,9 @@ def match_faces(boxes_xyxy: Sequence[BoxXyxy], faces: Sequence[Face]) -> list[Fa
     costs = face_costs(boxes_xyxy, [face.box_xyxy for face in faces])
     matched: list[Face | None] = [None] * len(boxes_xyxy)
     free = set(range(len(faces)))
-    for pair in np.argsort(costs, axis=None, kind="stable"):
-        person, face = divmod(int(pair), max(len(faces), 1))
-        if not np.isfinite(costs[person, face]):
-            break
+    people, owned = np.nonzero(np.isfinite(costs))
+    order = np.argsort(costs[people, owned], kind="stable")
+    for person, face in zip(people[order].tolist(), owned[order].tolist(), strict=True):
         if matched[person] is None and face in free:
             matched[person] = faces[face]
             free.remove(face)

@@ -88,7 +88,14 @@ HEAD = "source,x1,y1,x2,y2\n"
         (HEAD + "a.jpg,1,2,inf,4\n", "line 2: box 1, 2, inf, 4"),
         (HEAD + "a.jpg,1,2\n", "line 2: box 1, 2, nothing, nothing"),
         (HEAD + ",1,2,3,4\n", "line 2: source ''; give a picture"),
+        ("source,x1,x1,y1,x2,y2\na,1,2,3,4,5\n", "two columns 'x1'"),
+        (HEAD + "a.jpg,1_0,2,30,4\n", "line 2: box 1_0, 2, 30, 4"),
+        ("a" * 200_000 + "," + HEAD, "line 0: not CSV"),
         ("[{]", "not JSON"),
+        ("[" * 100_000, "more than 40 levels deep"),
+        ('[{"source": "a", "source": "b"}]', "the key 'source' is given twice"),
+        ('[{"source": "a", "x1": false, "y1": 1, "x2": true, "y2": 2}]', "item 1: box False, 1"),
+        ('[{"source": "a", "x1": 1' + "0" * 400 + ', "y1": 1, "x2": 2, "y2": 2}]', "item 1: box a"),
         ('{"source": "a"}', "must hold a list of objects"),
         ('[{"source": "a", "x1": 1, "y1": 1, "x2": 2}]', "item 1: no 'y2'"),
         ("[3]", "item 1: no 'source'"),
@@ -109,6 +116,12 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "picture.csv").write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(UsageError, match="it is not UTF-8 text"):
         read_boxes(tmp_path / "picture.csv")
+
+
+def test_many_pictures_of_one_name_are_told_apart_at_once() -> None:
+    names = [f"clip{i}/0001.jpg" for i in range(4000)]
+    boxes = Boxes({name: [(0.0, 0.0, 1.0, 1.0)] for name in names})
+    assert boxes.check([f"in/{name}" for name in names]) == []
 
 
 @settings(max_examples=30, deadline=None)

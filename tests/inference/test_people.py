@@ -15,6 +15,7 @@ from affekt.inference.boxes_file import Boxes
 from affekt.inference.people import (
     ASIDE,
     DOWN,
+    MOST_BOXES,
     UP,
     faces_alone,
     people_from_boxes,
@@ -94,6 +95,19 @@ def test_a_box_outside_the_picture_is_said() -> None:
     find = people_from_boxes(Faces(), Boxes({"x": [(310.0, 5.0, 350.0, 90.0)]}))
     with pytest.raises(MediaError, match=r"x: the box \(310, 5, 350, 90\).*picture of 300 x 200"):
         find(IMAGE, "x")
+
+
+def test_a_box_that_is_no_number_is_said() -> None:
+    find = people_from_boxes(Faces(), Boxes({"x": [(float("nan"), 5.0, 50.0, 90.0)]}))
+    with pytest.raises(MediaError, match=r"x: the box \(nan, 5, 50, 90\)"):
+        find(IMAGE, "x")
+
+
+def test_more_people_than_can_be_read_are_refused_at_once() -> None:
+    many = [(0.0, 0.0, 9.0, 9.0)] * (MOST_BOXES + 1)
+    with pytest.raises(MediaError, match=r"x: 1001 boxes are given for it; at most 1000"):
+        people_from_boxes(Faces(), Boxes({"x": many}))(IMAGE, "x")
+    assert len(people_from_boxes(Faces(), Boxes({"x": many[1:]}))(IMAGE, "x").people) == MOST_BOXES
 
 
 @settings(max_examples=50, deadline=None)

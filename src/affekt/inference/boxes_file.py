@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,8 +18,15 @@ from typing import Any
 
 from affekt.errors import UsageError
 from affekt.results import BoxXyxy
+from affekt.typed import MisfitError, parse_json, shown
+
+Key = tuple[str, ...] | Path
+"""The last parts of a path, or an absolute one."""
 
 COLUMNS = ("source", "x1", "y1", "x2", "y2")
+MOST_BYTES = 2**28
+"""Of a boxes file: some six million boxes."""
+
 ACCEPTED = "a box is four numbers x1 < x2 and y1 < y2 (left, top, right, bottom in pixels)"
 
 
@@ -35,9 +41,11 @@ class Boxes:
     def __init__(self, given: Mapping[str, Sequence[BoxXyxy]], name: str = "boxes") -> None:
         self.name = name
         self._given = {source: tuple(boxes) for source, boxes in given.items()}
-        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._places = {source: place for place, source in enumerate(self._given)}
+        self._known: dict[Key, list[str]] = defaultdict(list)
         for source in self._given:
-            self._by_name[PurePath(source).name].append(source)
+            for key in (PurePath(source).parts, Path(source).absolute()):
+                self._known[key].append(source)
 
     def of(self, picture: str) -> list[BoxXyxy]:
         """The boxes of a picture, in the order given; none for one that is not named.
@@ -46,8 +54,7 @@ class Boxes:
         >>> boxes.of("in/a/x.jpg"), boxes.of("in/b/x.jpg"), boxes.of("y.jpg")
         ([(0.0, 0.0, 5.0, 9.0)], [], [(1.0, 1.0, 2.0, 2.0)])
         """
-        sources = self._by_name.get(PurePath(picture).name, [])
-        return [b for source in sources if _means(source, picture) for b in self._given[source]]
+        return [box for source in self._sources(picture) for box in self._given[source]]
 
     def check(self, pictures: Iterable[str]) -> list[str]:
         """Sees that every source means one of the pictures.
@@ -61,15 +68,24 @@ class Boxes:
         Raises:
             UsageError: a source that means none of them, or several.
         """
-        by_name: dict[str, list[str]] = defaultdict(list)
+        meant: dict[str, list[str]] = defaultdict(list)
+        unnamed = []
         for picture in dict.fromkeys(pictures):
-            by_name[PurePath(picture).name].append(picture)
-        named: set[str] = set()
+            sources = self._sources(picture)
+            for source in sources:
+                meant[source].append(picture)
+            if not sources:
+                unnamed.append(picture)
         for source in self._given:
-            meant = [p for p in by_name.get(PurePath(source).name, []) if _means(source, p)]
-            self._check_meant(source, meant)
-            named.update(meant)
-        return [p for several in by_name.values() for p in several if p not in named]
+            self._check_meant(source, meant[source])
+        return unnamed
+
+    def _sources(self, picture: str) -> list[str]:
+        """The sources that mean a picture: its path ends with theirs, or both are the same."""
+        whole = PurePath(picture).parts
+        keys: list[Key] = [whole[i:] for i in range(len(whole))]
+        found = {s for key in (*keys, Path(picture).absolute()) for s in self._known.get(key, ())}
+        return sorted(found, key=self._places.__getitem__)
 
     def _check_meant(self, source: str, meant: Sequence[str]) -> None:
         if not meant:
@@ -90,13 +106,7 @@ def read_boxes(path: str | Path) -> Boxes:
     Raises:
         UsageError: it cannot be read, a column is missing, or a box is none; the line says where.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(
-            f"{path}: boxes cannot be read ({reason}); give a CSV or JSON file"
-        ) from None
+    text = _text(path)
     read_rows = _json_rows if text.lstrip().startswith(("[", "{")) else _csv_rows
     given: dict[str, list[BoxXyxy]] = defaultdict(list)
     for where, row in read_rows(text, str(path)):
@@ -104,14 +114,31 @@ def read_boxes(path: str | Path) -> Boxes:
     return Boxes(given, str(path))
 
 
+def _text(path: str | Path) -> str:
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 (a name of any length is refused below)
+            content = stream.read(MOST_BYTES + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(
+            f"{path}: boxes cannot be read ({reason}); give a CSV or JSON file"
+        ) from None
+    if len(content) > MOST_BYTES:
+        raise UsageError(f"{path}: more than {MOST_BYTES} bytes of boxes; give fewer at a time")
+    return text
+
+
 def _csv_rows(text: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-    if missing:
-        raise UsageError(
-            f"{path}: no column {missing[0]!r}; the first line must name {','.join(COLUMNS)}"
-        )
     try:
+        columns = list(reader.fieldnames or ())
+        for column in COLUMNS:
+            if columns.count(column) != 1:
+                number = "two columns" if column in columns else "no column"
+                raise UsageError(
+                    f"{path}: {number} {column!r}; the first line must name {','.join(COLUMNS)}"
+                )
         for row in reader:
             yield f"{path}, line {reader.line_num}", row
     except csv.Error as error:
@@ -120,9 +147,9 @@ def _csv_rows(text: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _json_rows(text: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
-        rows = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{path}: not JSON ({error})") from None
+        rows = parse_json(text)
+    except MisfitError as error:
+        raise UsageError(f"{path}: {error}") from None
     if not isinstance(rows, list):
         raise UsageError(f"{path}: must hold a list of objects with {', '.join(COLUMNS)}")
     for number, row in enumerate(rows, 1):
@@ -136,29 +163,30 @@ def _json_rows(text: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _source(row: Mapping[str, Any], where: str) -> str:
     source = row["source"]
     if not isinstance(source, str) or not PurePath(source).name:
-        raise UsageError(f"{where}: source {source!r}; give a picture's name or path")
+        raise UsageError(f"{where}: source {shown(source)}; give a picture's name or path")
     return source
 
 
 def _box(row: Mapping[str, Any], where: str) -> BoxXyxy:
-    values = [row[column] for column in COLUMNS[1:]]
-    try:
-        x1, y1, x2, y2 = (float(value) for value in values)
-    except (TypeError, ValueError):
-        x1 = y1 = x2 = y2 = math.nan
+    x1, y1, x2, y2 = (_number(row[column]) for column in COLUMNS[1:])
     if not (all(map(math.isfinite, (x1, y1, x2, y2))) and x1 < x2 and y1 < y2):
-        given = ", ".join("nothing" if v is None else " ".join(str(v).split()) for v in values)
-        raise UsageError(f"{where}: box {given} of {row['source']!r}; {ACCEPTED}")
+        given = ", ".join(_given(row[column]) for column in COLUMNS[1:])
+        raise UsageError(f"{where}: box {given} of {shown(row['source'])}; {ACCEPTED}")
     return (x1, y1, x2, y2)
 
 
-def _means(source: str, picture: str) -> bool:
-    """Whether a picture's path ends with the source's parts, or both are the same path.
+def _number(value: Any) -> float:
+    """NaN for what is no number; of texts, those that a spreadsheet would call one.
 
-    >>> _means("a/x.jpg", "in/a/x.jpg"), _means("x.jpg", "in/xx.jpg"), _means("./x.jpg", "x.jpg")
-    (True, False, True)
+    >>> _number("1.5"), _number(" -2e3"), _number("1_0"), _number(True)
+    (1.5, -2000.0, nan, nan)
     """
-    parts, whole = PurePath(source).parts, PurePath(picture).parts
-    if parts == whole[-len(parts) :]:
-        return True
-    return Path(source).absolute() == Path(picture).absolute()
+    try:
+        plain = not isinstance(value, bool) and "_" not in str(value)
+        return float(value) if plain else math.nan
+    except (OverflowError, TypeError, ValueError):
+        return math.nan
+
+
+def _given(value: Any) -> str:
+    return "nothing" if value is None else shown(value).strip("'")

@@ -20,6 +20,10 @@ ASIDE, UP, DOWN = 2.0, 1.1, 7.0
 """How far a person reaches from the middle of the face, see `person_extent`."""
 
 
+MOST_BOXES = 1000
+"""Boxes that may be given for one picture: each person takes about 10 ms and 0.2 MB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A person in a picture, before anything is known of their emotion.
@@ -91,7 +95,13 @@ def people_from_boxes(detector: FaceDetector, boxes: Boxes) -> FindPeople:
     """The people whose boxes are given for that picture, and nobody else."""
 
     def find(image_rgb: ImageRgb, source: str) -> Sighting:
-        inside = [_inside(box, image_rgb, source) for box in boxes.of(source)]
+        given = boxes.of(source)
+        if len(given) > MOST_BOXES:
+            raise MediaError(
+                f"{source}: {len(given)} boxes are given for it; at most {MOST_BOXES} people of a "
+                "picture are read"
+            )
+        inside = [_inside(box, image_rgb, source) for box in given]
         faces = detector.detect(image_rgb)
         matched = match_faces(inside, faces)
         seen = [Seen(box, 1.0, face) for box, face in zip(inside, matched, strict=True)]
@@ -141,7 +151,7 @@ def _around(face: Face, image_rgb: ImageRgb) -> Seen:
 def _inside(box: BoxXyxy, image_rgb: ImageRgb, source: str) -> BoxXyxy:
     height, width = image_rgb.shape[:2]
     x1, y1, x2, y2 = clip_xyxy(box, width, height).tolist()
-    if x2 - x1 < 1 or y2 - y1 < 1:
+    if not (x2 - x1 >= 1 and y2 - y1 >= 1):  # nor for NaN
         given = ", ".join(f"{value:g}" for value in box)
         raise MediaError(
             f"{source}: the box ({given}) given for it has less than one pixel inside the picture "
