@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedRandom, FileIO, RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,7 +43,7 @@ class WorkingFile:
 
     Args:
         path: the final name.
-        mark: letters and digits that `unfinished` can tell such files apart by.
+        mark: eight hexadecimal digits that say what went into it, where it can be gone on from.
 
     Attributes:
         final: the file that is replaced.
@@ -56,20 +57,25 @@ class WorkingFile:
     def __init__(self, path: str | Path, mark: str = "") -> None:
         self.final = Path(os.path.realpath(path))
         token = mark + secrets.token_hex(4)
-        self.path = self.final.with_name(f"{_stem(self.final.name)}.{token}{SUFFIX}")
+        self.path = self.final.parent / f"{_stem(self.final.name)}.{token}{SUFFIX}"
         try:
             self.stream = self._open()
         except OSError as error:
             error.filename = str(path)
             raise
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> BufferedRandom:
         if os.path.lexists(self.final):
             self.final.open("ab").close()  # fails for what may not be written, and for folders
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        stream = os.fdopen(os.open(self.path, flags, 0o666), "w+b")
+        stream = BufferedRandom(FileIO(os.open(self.path, flags, 0o666), "r+"))
         _lock(stream)
         return stream
+
+    @property
+    def unbuffered(self) -> RawIOBase:
+        """The stream without its buffer, for writers that see each write through."""
+        return self.stream.raw
 
     def commit(self) -> None:
         """Gives the file its name; what is there by then is on the disk.
@@ -154,7 +160,7 @@ def unfinished(path: str | Path, mark: str | None = None) -> list[Path]:
     """
     final = Path(os.path.realpath(path))
     pattern = re.compile(
-        rf"{re.escape(_stem(final.name))}\.{'[0-9a-z]*' if mark is None else mark}"
+        rf"{re.escape(_stem(final.name))}\.{'([0-9a-f]{8})?' if mark is None else mark}"
         rf"[0-9a-f]{{8}}{re.escape(SUFFIX)}"
     )
     try:
@@ -163,6 +169,13 @@ def unfinished(path: str | Path, mark: str | None = None) -> list[Path]:
     except OSError:
         return []
     return [Path(path) for path in sorted(times, key=times.__getitem__, reverse=True)]
+
+
+def remove_abandoned(path: str | Path) -> None:
+    """Takes away what killed writers left of a file that cannot be gone on from: it has no mark."""
+    for left in unfinished(path, ""):
+        if not is_locked(left):
+            left.unlink(missing_ok=True)
 
 
 def is_locked(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,27 +167,29 @@ def to_table(
         primary_labels: the model's, for the empty columns of a person whose face is not seen.
     """
     for frame in frames:
-        for number, person in enumerate(frame.people):
-            yield _row(frame, number, person, primary_labels)
+        yield from table_rows(frame.to_dict(), primary_labels)
+
+
+def table_rows(
+    record: Mapping[str, Any], primary_labels: Sequence[str] = PRIMARY
+) -> Iterator[dict[str, Any]]:
+    """The rows of one frame, given as `Frame.to_dict` makes it; see `to_table`."""
+    for number, person in enumerate(record["people"]):
+        yield _row(record, number, person, primary_labels)
 
 
 def _row(
-    frame: Frame, number: int, person: Person, primary_labels: Sequence[str]
+    record: Mapping[str, Any], number: int, person: Mapping[str, Any], primary_labels: Sequence[str]
 ) -> dict[str, Any]:
-    emotion = person.emotion.to_dict()
-    names = ("x1", "y1", "x2", "y2")
-    face = [None] * 4 if person.face is None else rounded(person.face.box_xyxy, 2)
+    emotion, names = person["emotion"], ("x1", "y1", "x2", "y2")
+    face = [None] * 4 if person["face"] is None else person["face"]["box_xyxy"]
     labels = emotion["category_labels"]
     return {
-        "source": frame.source,
-        "width": frame.width,
-        "height": frame.height,
-        "index": frame.index,
-        "time_s": frame.time_s,
+        **{name: record[name] for name in ("source", "width", "height", "index", "time_s")},
         "person": number,
-        "track_id": person.track_id,
-        "score": round(person.score, 4),
-        **dict(zip(names, rounded(person.box_xyxy, 2), strict=True)),
+        "track_id": person["track_id"],
+        "score": person["score"],
+        **dict(zip(names, person["box_xyxy"], strict=True)),
         **{f"face_{name}": value for name, value in zip(names, face, strict=True)},
         "primary_label": emotion["primary_label"],
         **(emotion["primary"] or dict.fromkeys(primary_labels)),

@@ -4,10 +4,8 @@ import io
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,21 +16,13 @@ from PIL import Image
 from affekt import media
 from affekt.bundle import Bundle
 from affekt.cli import main
-from affekt.cli.output import Labels, columns_for
-from affekt.cli.predict import PIXEL_LIMIT, annotated_names
+from affekt.cli.copies import annotated_names
+from affekt.cli.predict import PIXEL_LIMIT
 from affekt.labels import CATEGORIES, PRIMARY
+from affekt.output.table import Labels, columns_for
 
 PHOTO = Path(str(files("affekt") / "assets" / "astronaut.jpg"))
 AFFEKT = [sys.executable, "-c", "from affekt.cli import main; main()"]
-
-
-@pytest.fixture(scope="session")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small copy of the demo's photo, to be quick."""
-    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
-    with Image.open(PHOTO) as image:
-        image.resize((256, 256)).save(path, quality=95)
-    return path
 
 
 @pytest.fixture
@@ -217,72 +207,6 @@ def test_a_full_disk_is_one_line(tiny_bundle: Bundle, photo: Path, kind: str) ->
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert one_line(done.stderr, "/dev/full", "space")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
-@pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
-def test_a_disk_that_fills_up_keeps_what_was_written(
-    tiny_bundle: Bundle, photo: Path, tmp_path: Path, kind: str
-) -> None:
-    target = tmp_path / f"r.{kind}"
-    code = (
-        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000));"
-        "from affekt.cli import main; main()"
-    )
-    words = ["predict", "--model", str(tiny_bundle.folder), "--output", str(target)]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words, *[str(photo)] * 60],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert one_line(done.stderr, str(target)), done.stderr
-    assert list(tmp_path.iterdir()) == [target]
-    text = target.read_text()
-    assert 3000 < len(text.encode()) <= 5000
-    if kind == "json":
-        assert len(json.loads(text)) > 3
-    elif kind == "jsonl":
-        assert all(json.loads(line)["people"] for line in text.splitlines())
-    else:
-        assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
-
-
-@pytest.mark.parametrize(("kind", "to_file"), [("json", 0), ("json", 1), ("jsonl", 0), ("csv", 1)])
-def test_ctrl_c_leaves_what_was_written_valid(
-    tiny_bundle: Bundle, photo: Path, tmp_path: Path, kind: str, to_file: int
-) -> None:
-    target = tmp_path / f"r.{kind}"
-    words = ["predict", "--model", str(tiny_bundle.folder), "--format", kind, *[str(photo)] * 4000]
-    grown = tmp_path / f"r.{kind}.partial" if to_file else target
-    with (tmp_path / "stdout").open("wb") if to_file else target.open("wb") as stdout:
-        process = subprocess.Popen(
-            [*AFFEKT, *words, *(["--output", str(target)] if to_file else [])],
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        limit = time.monotonic() + 20
-        while not (grown.exists() and grown.stat().st_size > 3000):
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            assert time.monotonic() < limit
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert not (tmp_path / f"r.{kind}.partial").exists()
-    text = target.read_text()
-    if kind == "json":
-        rows = json.loads(text)
-    elif kind == "jsonl":
-        rows = [json.loads(line) for line in text.splitlines()]
-    else:
-        rows = list(csv.DictReader(io.StringIO(text), strict=True))
-        assert all(None not in row.values() and float(row["anger"]) >= 0 for row in rows)
-    assert 0 < len(rows) < 4000
 
 
 def test_a_closed_pipe_is_quiet(tiny_bundle: Bundle, photo: Path) -> None:

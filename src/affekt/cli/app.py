@@ -1,11 +1,13 @@
 """The ``affekt`` program: its commands, and what becomes of an error.
 
 Results go to standard output or the file named, everything else to standard error. Exit codes:
-0 all good, 1 some inputs failed, 2 the call itself is wrong, 130 stopped by Ctrl-C.
+0 all good, 1 some inputs failed, 2 the call itself is wrong, 128 + n stopped by signal n (130:
+Ctrl-C).
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,15 +16,21 @@ from typing import Annotated
 import typer
 
 from affekt import __version__
+from affekt.cli.demo import demo
 from affekt.cli.ensemble import ensemble
 from affekt.cli.evaluate import evaluate
 from affekt.cli.models import models
-from affekt.cli.output import WriteError, discard_stdout, say, say_error
-from affekt.cli.predict import demo, predict
+from affekt.cli.predict import predict
 from affekt.cli.prepare import prepare_app
 from affekt.cli.report import report
+from affekt.cli.terminal import open_missing_streams, say, say_error
 from affekt.cli.train import export, train
 from affekt.errors import AffektError, DataError, MediaError
+from affekt.output.sink import ClosedPipeError, WriteError, discard_stdout
+from affekt.output.stopping import stoppable, stopped_by
+
+INTERRUPTED = 130
+"""What the parser's own code gives for a `KeyboardInterrupt`."""
 
 app = typer.Typer(
     name="affekt",
@@ -75,7 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in _before_separator(words)
     if debug:
         words.remove("--debug")
-    sys.exit(_run(words, debug))
+    open_missing_streams()
+    with stoppable():
+        sys.exit(_run(words, debug))
 
 
 def _before_separator(words: Sequence[str]) -> Sequence[str]:
@@ -88,32 +98,40 @@ def _run(words: Sequence[str], debug: bool) -> int:
         code = typer.main.get_command(app).main(
             args=list(words), prog_name="affekt", standalone_mode=False
         )
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         discard_stdout()
         return 141
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED
     except Exception as error:
         if debug:
             raise
         return _report(error)
-    if code == 130:
+    if code == INTERRUPTED:
+        code = 128 + (stopped_by() or signal.SIGINT)
         say("affekt: stopped; what was written is valid")
     return code if isinstance(code, int) else 0
 
 
 def _report(error: Exception) -> int:
     """Says what went wrong in one line, and the exit code for it."""
+    if isinstance(error, ClosedPipeError):
+        return 141
     if isinstance(error, AffektError):
         say_error(str(error))
         return 1 if isinstance(error, MediaError | DataError | WriteError) else 2
     if isinstance(error, typer.TyperException):  # every error of the parser
-        say_error(f"{error.format_message()} (see affekt --help)")
+        say_error(f"{_in_one_line(error.format_message())} (see affekt --help)")
         return 2
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         say_error(f"{where}{error.strerror or error}")
         return 1
-    say_error(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+    say_error(f"unexpected {type(error).__name__}: {_in_one_line(error)} (--debug shows where)")
     return 1
+
+
+def _in_one_line(message: object) -> str:
+    return " ".join(str(message).split())

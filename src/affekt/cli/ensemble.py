@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from affekt.cli.evaluate import ReportFormat
-from affekt.cli.output import encode, say, text_output
 from affekt.cli.progress import progress_bar
+from affekt.cli.terminal import say
+from affekt.output.json import encode
+from affekt.output.sink import text_output
 
 
 def ensemble(

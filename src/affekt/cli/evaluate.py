@@ -9,9 +9,10 @@ from typing import Annotated, Protocol
 
 import typer
 
-from affekt.cli.output import encode, text_output
 from affekt.cli.progress import progress_bar
 from affekt.errors import UsageError
+from affekt.output.json import encode
+from affekt.output.sink import text_output
 
 
 class ReportFormat(StrEnum):

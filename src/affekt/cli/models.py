@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from affekt.cli.output import say_error, text_output
+from affekt.cli.terminal import say_error
+from affekt.output.sink import text_output
 
 if TYPE_CHECKING:
     from affekt.bundle import Bundle

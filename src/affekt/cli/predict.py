@@ -1,37 +1,34 @@
-"""``affekt predict`` and ``affekt demo``: pictures in, apparent emotions out."""
+"""``affekt predict``: pictures in, apparent emotions out."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from affekt.cli.output import (
-    STDOUT,
-    Labels,
-    Results,
-    choose_format,
-    say,
-    say_error,
-    text_output,
-)
+from affekt import __version__
+from affekt.cli.copies import Copies
+from affekt.cli.inputs import bundle_files, given
 from affekt.cli.progress import progress_bar
+from affekt.cli.terminal import say, say_error
 from affekt.errors import MediaError, OutputError, UsageError
+from affekt.files import file_sha256, refuse_overwrite
+from affekt.output.formats import choose_format
+from affekt.output.results import Results
+from affekt.output.sink import STDOUT
+from affekt.output.table import Labels
 
 if TYPE_CHECKING:
     from affekt.inference.boxes_file import Boxes
     from affekt.inference.predictor import Prediction, Predictor
     from affekt.media import Source
-    from affekt.results import Emotion, Frame
 
 PIXEL_LIMIT = 100_000_000  # affekt.media.PIXEL_LIMIT, which would import NumPy for --help
-KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 ModelOption = Annotated[str, typer.Option(help="A model's name (see affekt models) or folder.")]
 DetectorOption = Annotated[
@@ -72,6 +69,10 @@ def predict(
     output: Annotated[
         str, typer.Option("--output", "-o", help="A file, or - for stdout.")
     ] = STDOUT,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from what a run that was killed left of --output."),
+    ] = False,
     annotate: Annotated[
         Path | None, typer.Option(help="Folder for copies with boxes, labels and bars drawn.")
     ] = None,
@@ -90,12 +91,18 @@ def predict(
 
     if blur and annotate is None:
         raise UsageError("--blur is for the pictures that --annotate DIR writes: give both")
-    with Results(output, choose_format(kind, output)) as results:
-        found = expand_sources(sources)
-        items = found.items
+    form = choose_format(kind, output)
+    found = expand_sources(sources)
+    items, copies = found.items, None
+    if annotate is not None:
+        copies = Copies(annotate, blur, items)
+    detectors = given(face_detector, person_detector)
+    _refuse_overwrite(output, copies, items, [*given(boxes), *detectors, *bundle_files(model)])
+    with Results(output, form, resume=resume) as results:
         if found.note() is not None:
             say(f"affekt: {found.note()}")
-        copies = _Copies(annotate, blur, items) if annotate is not None else None
+        if copies is not None:
+            copies.prepare()
         from affekt.inference.predictor import load  # noqa: PLC0415
 
         predictor = load(
@@ -106,119 +113,102 @@ def predict(
             threads=threads,
             max_pixels=max_pixels,
         )
-        results.begin(Labels(predictor.primary_labels, predictor.categories))
-        failed = False
-        for number, outcome in enumerate(_predictions(predictor, items, copies is not None)):
-            if isinstance(outcome, MediaError):
-                say_error(str(outcome))
-                failed = True
-                continue
-            if copies is not None:
-                copies.write(number, outcome)
-            results.write(outcome.frame)
+        labels = Labels(predictor.primary_labels, predictor.categories)
+        results.begin(labels, _settings(predictor, copies, [*given(boxes), *detectors]))
+        _say_left(results, resume)
+        failed = _read(predictor, items, results, copies)
     if failed:
         raise typer.Exit(1)
 
 
-def demo(
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the annotated picture.")
-    ] = Path("demo-out"),
-    model: ModelOption = "context",
-    face_detector: DetectorOption = None,
+def _refuse_overwrite(
+    output: str,
+    copies: Copies | None,
+    items: Sequence[Source | MediaError],
+    others: Sequence[Path],
 ) -> None:
-    """Read a photo that comes with Affekt, and draw the result."""
-    from affekt.inference.predictor import load  # noqa: PLC0415
-    from affekt.media import read_picture, write_picture  # noqa: PLC0415
-    from affekt.view.draw import annotate  # noqa: PLC0415
-
-    _check_folder(out)
-    with as_file(files("affekt") / "assets" / "astronaut.jpg") as path:
-        image = read_picture(path)
-    frame = load(model, face_detector=face_detector).predict(image)
-    target = out / "astronaut.jpg"
-    write_picture(target, annotate(image, frame))
-    with text_output(STDOUT) as write:
-        write("\n".join(_readable(frame)) + "\n")
-    say("The photo shows the astronaut Eileen Collins (NASA, public domain).")
-    say(f"The annotated picture is {target}")
+    outputs = {} if output == STDOUT else {"--output": output}
+    if copies is not None:
+        outputs |= {f"--annotate {copies.folder}: {path}": str(path) for path in copies.paths}
+    pictures = [item.name for item in items if not isinstance(item, MediaError)]
+    refuse_overwrite(outputs, [*(name for name in pictures if name != STDOUT), *others])
 
 
-def annotated_names(names: Sequence[str]) -> list[str]:
-    """Where the annotated copy of each picture goes, relative to the folder for them.
+def _settings(predictor: Predictor, copies: Copies | None, files: Sequence[Path]) -> dict[str, Any]:
+    """What must be equal for one run to go on from another."""
+    from affekt.bundle import describe  # noqa: PLC0415
 
-    The folders below the pictures' common one are kept, so that no two names meet. JPEG, PNG
-    and WebP files keep their name, others get ``.png`` added.
-
-    >>> annotated_names(["in/a/x.jpg", "in/b/x.jpg", "in/b/y.gif", "-"])
-    ['a/x.jpg', 'b/x.jpg', 'b/y.gif.png', 'stdin.png']
-    """
-    folders = [os.path.dirname(os.path.abspath(name)) for name in names if name != STDOUT]  # noqa: PTH100, PTH120
-    common = os.path.commonpath(folders) if folders else ""
-    taken: set[str] = set()
-    return [_free(_annotated_name(name, common), taken) for name in names]
+    return {
+        "version": __version__,
+        "model": hashlib.sha256(describe(predictor.bundle.info)).hexdigest(),
+        "files": [file_sha256(path) for path in files],
+        "copies": None if copies is None else [os.path.realpath(copies.folder), copies.blur],
+    }
 
 
-def _annotated_name(name: str, common: str) -> str:
-    if name == STDOUT:
-        return "stdin.png"
-    relative = Path(os.path.relpath(name, common)).as_posix()
-    return relative if Path(name).suffix.lower() in KEPT_SUFFIXES else f"{relative}.png"
+def _say_left(results: Results, resume: bool) -> None:
+    """Names what killed runs left, so that nobody has to look for it."""
+    for path in results.others:
+        say(f"affekt: {path} is left of a run with other options that was killed; it stays there")
+    if resume and not results.left:
+        say("affekt: there is nothing to go on from: every picture is read")
+    for path in results.left:
+        say(
+            f"affekt: going on from {path}"
+            if resume
+            else f"affekt: {path} holds results of a run that was killed: --resume goes on from it"
+        )
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """The name, or with a number where it is taken, also by another case of its letters."""
-    path, number, candidate = Path(name), 1, name
-    while candidate.lower() in taken:
-        number += 1
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}").as_posix()
-    taken.add(candidate.lower())
-    return candidate
+def _read(
+    predictor: Predictor,
+    items: Sequence[Source | MediaError],
+    results: Results,
+    copies: Copies | None,
+) -> bool:
+    """Writes the result of every picture in order, then its copy; whether any failed."""
+    done = [_done(number, item, results, copies) for number, item in enumerate(items)]
+    todo = [item for item, place in zip(items, done, strict=True) if place is None]
+    failed = False
+    with closing(_predictions(predictor, todo, copies is not None)) as outcomes:
+        for number, place in enumerate(done):
+            if place is not None:
+                results.write(results.earlier.read(place))
+                continue
+            outcome = next(outcomes)
+            if isinstance(outcome, MediaError):
+                say_error(str(outcome))
+                failed = True
+                continue
+            results.write(outcome.frame.to_dict())
+            failed |= copies is not None and not _copied(copies, number, outcome)
+    return failed
 
 
-class _Copies:
-    """Annotated copies in a folder, which is checked first.
+def _done(
+    number: int, item: Source | MediaError, results: Results, copies: Copies | None
+) -> tuple[int, int] | None:
+    """Where an earlier run put the result of a picture, whose copy is there too if it is to be."""
+    if isinstance(item, MediaError) or item.name == STDOUT:
+        return None
+    place = results.earlier.find(item.name)
+    if place is not None and copies is not None and not os.path.isfile(copies.paths[number]):  # noqa: PTH113
+        return None  # pathlib's own would raise for a long name
+    return place
 
-    Raises:
-        UsageError: a copy would overwrite a picture that is read.
-        OutputError: the folder cannot be written.
-    """
 
-    def __init__(self, folder: Path, blur: bool, items: Sequence[Source | MediaError]) -> None:
-        from affekt.media.copies import mark_copies  # noqa: PLC0415
-
-        names = [STDOUT if isinstance(item, MediaError) else item.name for item in items]
-        self._paths = [folder / name for name in annotated_names(names)]
-        self._blur = blur
-        originals = {os.path.realpath(name) for name in names if name != STDOUT}
-        for path in self._paths:
-            if os.path.realpath(path) in originals:
-                raise UsageError(
-                    f"--annotate {folder}: would overwrite {path}; name another folder"
-                )
-        _check_folder(folder)
-        if not mark_copies(folder):
-            say(
-                f"affekt: {folder} holds pictures of its own, so a later run over it reads the "
-                "annotated copies too: name a folder of their own to avoid that"
-            )
-
-    def write(self, number: int, outcome: Prediction) -> None:
-        """Writes the copy of the picture of that number, where it was kept."""
-        from affekt.media import write_picture  # noqa: PLC0415
-        from affekt.view.draw import annotate, blur_faces  # noqa: PLC0415
-
-        image_rgb = outcome.image_rgb
-        if image_rgb is None:
-            return
-        if self._blur:
-            image_rgb = blur_faces(image_rgb, [face.box_xyxy for face in outcome.faces])
-        write_picture(self._paths[number], annotate(image_rgb, outcome.frame))
+def _copied(copies: Copies, number: int, outcome: Prediction) -> bool:
+    try:
+        copies.write(number, outcome)
+    except OutputError as error:
+        say_error(str(error))
+        return False
+    return True
 
 
 def _predictions(
     predictor: Predictor, items: Sequence[Source | MediaError], keep_images: bool
-) -> Iterator[Prediction | MediaError]:
+) -> Generator[Prediction | MediaError]:
     with (
         progress_bar("pictures") as progress,
         closing(predictor.predict_stream(items, keep_images=keep_images)) as stream,  # type: ignore[type-var]
@@ -238,38 +228,3 @@ def _boxes(path: Path, items: Sequence[Source | MediaError]) -> Boxes:
         others = f" and {len(without) - 1} more" if len(without) > 1 else ""
         say(f"affekt: {path} has no box in {without[0]}{others}: nobody is looked for there")
     return boxes
-
-
-def _check_folder(folder: Path) -> None:
-    """Makes a folder and sees whether a file can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: pictures cannot be written there ({error.strerror}); name another folder"
-        ) from None
-
-
-def _readable(frame: Frame) -> Iterator[str]:
-    yield f"{frame.width} x {frame.height} pixels, people found: {len(frame.people)}"
-    for number, person in enumerate(frame.people, 1):
-        x1, y1, x2, y2 = (round(value) for value in person.box_xyxy)
-        label = person.emotion.primary_label or "not read, no face is seen"
-        yield f"person {number} at ({x1}, {y1}) to ({x2}, {y2}): apparent emotion {label}"
-        for name, share in (person.emotion.primary or {}).items():
-            yield f"  {name:<10}{share:>7.1%}  {'#' * round(40 * share)}"
-        yield from _context_lines(person.emotion)
-
-
-def _context_lines(emotion: Emotion) -> Iterator[str]:
-    if emotion.category_labels is not None:
-        said = emotion.categories or {}
-        labels = sorted(emotion.category_labels, key=lambda name: -said[name])
-        named = ", ".join(f"{name} {said[name]:.0%}" for name in labels)
-        yield f"  categories: {named or 'none over its threshold'}"
-    if emotion.valence is not None:
-        yield (
-            f"  valence {emotion.valence:.1f}, arousal {emotion.arousal:.1f}, "
-            f"dominance {emotion.dominance:.1f} (1 to 10)"
-        )

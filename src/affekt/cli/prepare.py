@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from affekt.cli.output import encode, say, text_output
 from affekt.cli.progress import progress_bar
+from affekt.cli.terminal import say
 from affekt.errors import OutputError, UsageError
+from affekt.output.json import encode
+from affekt.output.sink import text_output
 
 if TYPE_CHECKING:
     from affekt.data.emotic import EmoticSummary

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from affekt.cli.output import text_output
 from affekt.cli.progress import progress_bar
 from affekt.errors import MissingExtraError, UsageError
 from affekt.labels import PRIMARY
+from affekt.output.sink import text_output
 
 if TYPE_CHECKING:
     from affekt.training.context_export import ContextExportOptions

@@ -1,0 +1,35 @@
+"""What goes to standard error, and the standard streams themselves."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from affekt.output.text import printable
+
+
+def say(line: str) -> None:
+    """One line on standard error, with control characters as escapes."""
+    typer.echo(printable(line), err=True)
+
+
+def say_error(message: str) -> None:
+    """One error line on standard error."""
+    say(f"affekt: error: {message}")
+
+
+def open_missing_streams() -> None:
+    """Gives a process without standard streams (``>&-``) empty ones.
+
+    Else the next file that is opened would take their number, and what libraries print would go
+    into it. ``sys.stdin`` and ``sys.stdout`` stay None, so that their use is refused.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)

@@ -1,0 +1,1 @@
+"""Results out: to standard output or a file, as JSON, JSON Lines, CSV or Parquet."""
