@@ -33,7 +33,7 @@ def modules_after(code: str) -> set[str]:
 
 def test_every_public_name_is_there_and_documented() -> None:
     assert affekt.__all__ == sorted(affekt.__all__, key=lambda name: (not name.isupper(), name))
-    assert len(affekt.__all__) <= 14
+    assert len(affekt.__all__) <= 16
     for name in affekt.__all__:
         value = getattr(affekt, name)
         assert value is getattr(affekt, name)
@@ -59,3 +59,9 @@ def test_the_predictor_needs_no_extra() -> None:
     loaded = modules_after("import affekt; affekt.Predictor; affekt.load")
     assert {"numpy", "PIL", "onnxruntime"} <= loaded
     assert not {"torch", "pyarrow", "scipy", "sklearn", "matplotlib"} & loaded
+
+
+def test_the_module_is_the_command() -> None:
+    command = [sys.executable, "-m", "affekt", "--version"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == f"affekt {affekt.__version__}\n"

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from affekt.bundle import Bundle, find_bundle
     from affekt.errors import AffektError
-    from affekt.inference.predictor import Predictor, load
+    from affekt.inference.predictor import Prediction, Predictor, load
     from affekt.labels import PRIMARY
     from affekt.media import read_picture
-    from affekt.results import Emotion, Face, Frame, Person
+    from affekt.results import Emotion, Face, Frame, Person, to_table
 
 __version__ = "0.1.0"
 
@@ -31,11 +31,13 @@ __all__ = [
     "Face",
     "Frame",
     "Person",
+    "Prediction",
     "Predictor",
     "__version__",
     "find_bundle",
     "load",
     "read_picture",
+    "to_table",
 ]
 
 _HOMES = {
@@ -46,10 +48,12 @@ _HOMES = {
     "Face": "results",
     "Frame": "results",
     "Person": "results",
+    "Prediction": "inference.predictor",
     "Predictor": "inference.predictor",
     "find_bundle": "bundle",
     "load": "inference.predictor",
     "read_picture": "media",
+    "to_table": "results",
 }
 
 

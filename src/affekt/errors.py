@@ -7,7 +7,8 @@
     │   ├── ConfigError     a training config that cannot be used
     │   └── MissingExtraError   a package of an optional extra is not installed
     ├── MediaError          a picture that cannot be read
-    │   └── PictureTooLargeError    refused by the pixel limit
+    │   ├── PictureTooLargeError    refused by the pixel limit
+    │   └── DetectorError   a detector of the caller's own failed on it
     ├── DataError           a data set or manifest that cannot be used
     ├── BundleError         a model bundle that cannot be used
     └── OutputError         a result that cannot be written
@@ -46,6 +47,10 @@ class MediaError(AffektError):
 
 class PictureTooLargeError(MediaError):
     """A picture with more pixels than the limit."""
+
+
+class DetectorError(MediaError):
+    """A picture on which a detector failed that the caller brought; ``__cause__`` says where."""
 
 
 class DataError(AffektError):

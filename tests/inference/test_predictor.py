@@ -16,9 +16,10 @@ import affekt
 from affekt.bundle import Bundle
 from affekt.errors import AffektError, BundleError, MediaError, UsageError
 from affekt.geometry import face_crop_matrix, roll_degrees
-from affekt.inference import predictor as room
+from affekt.inference.ahead import WORKERS
 from affekt.inference.find.faces import FaceDetector
 from affekt.inference.predictor import Prediction, Predictor, load
+from affekt.inference.prepared import BATCH_PICTURES
 from affekt.inference.runtime import FaceModel
 from affekt.inference.yolox import PersonBox
 from affekt.labels import CATEGORIES
@@ -154,7 +155,7 @@ def test_a_stream_takes_no_more_than_it_needs(predictor: Predictor) -> None:
     stream = predictor.predict_stream(endless())
     for _ in range(20):
         next(stream)
-    assert taken <= 20 + room.BATCH_PICTURES + room.WORKERS + 1
+    assert taken <= 20 + BATCH_PICTURES + WORKERS + 1
     before = threading.active_count()
     stream.close()
     assert threading.active_count() < before
@@ -174,15 +175,6 @@ def test_an_interrupt_stops_promptly_and_leaves_no_thread(tiny_bundle: Bundle) -
     with pytest.raises(KeyboardInterrupt):
         list(Predictor(tiny_bundle, Slow(), threads=1).predict_stream(interrupted()))
     assert threading.active_count() == before
-
-
-def test_what_is_no_picture_error_is_not_hidden(tiny_bundle: Bundle) -> None:
-    class Broken:
-        def detect(self, image_rgb: ImageRgb) -> list[Face]:
-            raise RuntimeError("a bug")
-
-    with pytest.raises(RuntimeError, match="a bug"):
-        list(Predictor(tiny_bundle, Broken()).predict_stream([picture(1)]))
 
 
 def test_several_threads_get_what_one_gets(predictor: Predictor) -> None:

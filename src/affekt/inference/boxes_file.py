@@ -114,6 +114,32 @@ def read_boxes(path: str | Path) -> Boxes:
     return Boxes(given, str(path))
 
 
+def boxes_by_picture(given: Mapping[Any, Iterable[Sequence[Any]]], name: str = "boxes") -> Boxes:
+    """Boxes given in Python, checked as those of a file are.
+
+    Args:
+        given: from a picture's name or path to its boxes, four numbers each.
+        name: what error lines call it.
+
+    Raises:
+        UsageError: a key is no name, or a box is none.
+
+    >>> boxes_by_picture({Path("x.jpg"): [[0, 0, 5, 9]]}).of("in/x.jpg")
+    [(0.0, 0.0, 5.0, 9.0)]
+    """
+    checked: dict[str, list[BoxXyxy]] = {}
+    for picture, boxes in given.items():
+        source = str(picture) if isinstance(picture, Path) else picture
+        where = f"{name}, {shown(source)}"
+        _source({"source": source}, where)
+        try:
+            rows = [dict(zip(COLUMNS, (source, *box), strict=True)) for box in boxes]
+        except (TypeError, ValueError):
+            raise UsageError(f"{where}: {shown(boxes)}; give a list of boxes, {ACCEPTED}") from None
+        checked[source] = [_box(row, where) for row in rows]
+    return Boxes(checked, name)
+
+
 def _text(path: str | Path) -> str:
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 (a name of any length is refused below)

@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, overload
-
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
+from typing import Any, TypeGuard, cast, overload
 
 from affekt.bundle import Bundle, find_bundle
 from affekt.errors import MediaError, UsageError
-from affekt.inference.boxes_file import Boxes, read_boxes
+from affekt.inference.ahead import ahead, grouped
+from affekt.inference.arguments import (
+    check_boxes,
+    check_count,
+    check_detector,
+    check_model,
+    check_threads,
+)
+from affekt.inference.boxes_file import Boxes
 from affekt.inference.find.faces import FaceDetector, load_face_detector
 from affekt.inference.people import (
     FindPeople,
     Seen,
-    Sighting,
     faces_alone,
     people_from_boxes,
     people_from_detector,
     people_from_faces,
 )
+from affekt.inference.prepared import Picture, Prepared, Preparer, is_full
 from affekt.inference.readers import CONTEXT_KINDS, open_reader
 from affekt.inference.yolox import PersonDetector, YoloxDetector
-from affekt.media import PIXEL_LIMIT, ImageRgb, Source, read_picture, to_rgb
+from affekt.media import PIXEL_LIMIT, ImageRgb, Source
 from affekt.results import BoxXyxy, Emotion, Face, Frame, Person
+from affekt.typed import shown
 
-Picture = str | Path | bytes | npt.NDArray[np.generic] | Image.Image
-"""A path, an encoded picture, or a decoded one (see `affekt.media.to_rgb`)."""
-
-WORKERS = 2
-"""Threads that decode and detect while the model runs; more than two cores rarely wait for it."""
-
-BATCH_PEOPLE, BATCH_PICTURES = 32, 8
-"""A batch is run as soon as it holds that many people, or comes from that many pictures."""
-
-BATCH_PIXELS = 32_000_000
-"""And, where pictures are kept, as soon as they have that many pixels: memory stays flat."""
+Pictures = list[Picture] | tuple[Picture, ...] | Iterator[Picture]
+"""Several of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,8 @@ class Prediction:
 class Predictor:
     """Reads the apparent emotion of every person in pictures.
 
-    It keeps no state between calls and may be shared by threads. `load` makes one.
+    It keeps no state between calls and may be shared by threads. It is pickled as its arguments,
+    so each process opens the model once. `load` makes one.
 
     Args:
         bundle: the model: of faces, of people in context, or an ensemble of these.
@@ -80,7 +76,8 @@ class Predictor:
 
     Raises:
         BundleError: the model cannot be used.
-        UsageError: a person detector or boxes for a face model, or both at once.
+        UsageError: an argument of another kind, a person detector or boxes for a face model, or
+            both at once.
     """
 
     def __init__(
@@ -93,34 +90,45 @@ class Predictor:
         threads: int | None = None,
         max_pixels: int = PIXEL_LIMIT,
     ) -> None:
+        check_threads(threads)
+        check_count("max_pixels", max_pixels)
+        options: dict[str, Any] = {
+            "person_detector": person_detector,
+            "boxes": boxes,
+            "threads": threads,
+        }
+        self._given = bundle, detector, options | {"max_pixels": max_pixels}
         self.bundle = bundle
-        self._find = _finder(bundle, detector, person_detector, boxes)
+        find = _finder(bundle, detector, person_detector, boxes)
         self._reader = open_reader(bundle, threads)
         self.primary_labels, self.categories = self._reader.primary_labels, self._reader.categories
-        self._max_pixels = max_pixels
+        self._preparer = Preparer(find, self._reader.crop, max_pixels)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        bundle, detector, options = self._given
+        return partial(type(self), **options), (bundle, detector)
 
     @overload
     def predict(self, pictures: Picture) -> Frame: ...
     @overload
-    def predict(self, pictures: list[Picture] | tuple[Picture, ...]) -> list[Frame]: ...
-    def predict(
-        self, pictures: Picture | list[Picture] | tuple[Picture, ...]
-    ) -> Frame | list[Frame]:
-        """The people of a picture and their apparent emotions; of a list, one frame per picture.
+    def predict(self, pictures: Pictures) -> list[Frame]: ...
+    def predict(self, pictures: Picture | Pictures) -> Frame | list[Frame]:
+        """The people of a picture and their apparent emotions; of several, one frame per picture.
 
         Args:
             pictures: a path, the bytes of a picture file, an RGB array of shape (h, w, 3) (or
-                grey, or with alpha), a Pillow image, or a list of these.
+                grey, or with alpha), a Pillow image; or a list, tuple or generator of these.
 
         Returns:
-            A frame, in which nobody is an empty ``people``; for a list, a list.
+            A frame, in which nobody is an empty ``people``; for several, a list.
 
         Raises:
             MediaError: a picture that cannot be read; `predict_stream` goes on after one.
         """
-        if isinstance(pictures, list | tuple):
+        if _are_several(pictures):
             return [_frame_or_raise(item) for item in self.predict_stream(pictures)]
-        return next(self._run([self._prepare(pictures, keep_image=False)])).frame
+        one = self._preparer.prepare(cast(Picture, pictures), keep_image=False)
+        return next(self._run([one])).frame
 
     def predict_stream(
         self, pictures: Iterable[Picture | Source | MediaError], *, keep_images: bool = False
@@ -131,45 +139,37 @@ class Predictor:
         runs, and the faces of several pictures go through it in one batch. Memory does not grow
         with the number of pictures.
 
+        Whatever one picture causes is that picture's error and ends nothing: also an exception of
+        an object that is no picture, or of a detector of the caller's own, which is then its
+        ``__cause__``. What would come again with every picture is raised: a model or detector file
+        that cannot be used. So is what ``pictures`` itself raises. The results of all pictures
+        before come first.
+
         Args:
             pictures: consumed as it goes; errors in it (see `affekt.media.expand_sources`) are
                 passed on in their place.
             keep_images: give the decoded pictures too, to draw on.
+
+        Raises:
+            UsageError: one picture alone, or what is none.
         """
+        if isinstance(pictures, str | bytes | Path) or not isinstance(pictures, Iterable):
+            raise UsageError(
+                f"predict_stream: {shown(pictures)}; give a list or generator of pictures, or one "
+                "picture to predict"
+            )
+        return self._stream(pictures, keep_images)
 
-        def prepare(item: Picture | Source | MediaError) -> _Prepared | MediaError:
-            return self._prepare_or_error(item, keep_image=keep_images)
-
-        for batch in _batches(_ahead(prepare, pictures)):
-            done = self._run([item for item in batch if isinstance(item, _Prepared)])
+    def _stream(
+        self, pictures: Iterable[Picture | Source | MediaError], keep_images: bool
+    ) -> Iterator[Prediction | MediaError]:
+        prepare = partial(self._preparer.try_to_prepare, keep_image=keep_images)
+        for batch in grouped(ahead(prepare, pictures), is_full):
+            done = self._run([item for item in batch if isinstance(item, Prepared)])
             for item in batch:
                 yield item if isinstance(item, MediaError) else next(done)
 
-    def _prepare_or_error(
-        self, item: Picture | Source | MediaError, *, keep_image: bool
-    ) -> _Prepared | MediaError:
-        if isinstance(item, MediaError):
-            return item
-        try:
-            return self._prepare(item, keep_image=keep_image)
-        except MediaError as error:
-            return error
-
-    def _prepare(self, item: Picture | Source, *, keep_image: bool) -> _Prepared:
-        source = item if isinstance(item, Source) else Source(_name(item), item)
-        image = self._read(source)
-        seen = self._find(image, source.name)
-        boxes, faces = [p.box_xyxy for p in seen.people], [p.face for p in seen.people]
-        crops = self._reader.crop(image, boxes, faces)
-        height, width = image.shape[:2]
-        return _Prepared(source.name, width, height, seen, crops, image if keep_image else None)
-
-    def _read(self, source: Source) -> ImageRgb:
-        if isinstance(source.picture, str | Path | bytes):
-            return read_picture(source.picture, max_pixels=self._max_pixels, name=source.name)
-        return to_rgb(source.picture)
-
-    def _run(self, batch: list[_Prepared]) -> Iterator[Prediction]:
+    def _run(self, batch: list[Prepared]) -> Iterator[Prediction]:
         """Runs the model once for the people of all pictures."""
         emotions = iter(self._reader.read([item.crops for item in batch]))
         for item in batch:
@@ -202,21 +202,19 @@ def load(
 
     Raises:
         BundleError: no such model, or it cannot be used.
-        UsageError: a detector or the boxes cannot be used, or not with this model.
+        UsageError: an argument of another kind; a detector or the boxes cannot be used, or not
+            with this model.
     """
+    check_threads(threads)
     if face_detector is None or isinstance(face_detector, str | Path):
         face_detector = load_face_detector(face_detector)
     if isinstance(person_detector, str | Path):
         person_detector = YoloxDetector(person_detector, threads)
-    if isinstance(boxes, Mapping):
-        boxes = Boxes(boxes)
-    elif isinstance(boxes, str | Path):
-        boxes = read_boxes(boxes)
     return Predictor(
-        find_bundle(model),
+        find_bundle(check_model(model)),
         face_detector,
         person_detector=person_detector,
-        boxes=boxes,
+        boxes=None if boxes is None else check_boxes(boxes),
         threads=threads,
         max_pixels=max_pixels,
     )
@@ -228,6 +226,9 @@ def _finder(
     person_detector: PersonDetector | None,
     boxes: Boxes | None,
 ) -> FindPeople:
+    check_detector("face_detector", detector, "affekt.Face")
+    if person_detector is not None:
+        check_detector("person_detector", person_detector, "PersonBox")
     if bundle.info.kind not in CONTEXT_KINDS:
         if person_detector is not None or boxes is not None:
             raise UsageError(
@@ -244,53 +245,6 @@ def _finder(
     return people_from_faces(detector)
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A picture ready for the model: all that is kept of it unless the picture is asked for."""
-
-    name: str
-    width: int
-    height: int
-    seen: Sighting
-    crops: Any
-    image_rgb: ImageRgb | None
-
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
-
-
-def _ahead(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """``map``, in order, with the next few results being made in the background."""
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="affekt-picture")
-    waiting: deque[Future[_Out]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > WORKERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _batches(items: Iterable[_Prepared | MediaError]) -> Iterator[list[_Prepared | MediaError]]:
-    """Items grouped until a batch is worth running; see `BATCH_PEOPLE`."""
-    batch: list[_Prepared | MediaError] = []
-    people = pixels = 0
-    for item in items:
-        batch.append(item)
-        if isinstance(item, _Prepared):
-            people += len(item.seen.people)
-            pixels += 0 if item.image_rgb is None else item.width * item.height
-        if people >= BATCH_PEOPLE or pixels >= BATCH_PIXELS or len(batch) >= BATCH_PICTURES:
-            yield batch
-            batch, people, pixels = [], 0, 0
-    if batch:
-        yield batch
-
-
 def _person(seen: Seen, emotion: Emotion) -> Person:
     return Person(seen.box_xyxy, seen.score, seen.face, emotion)
 
@@ -301,8 +255,7 @@ def _frame_or_raise(item: Prediction | MediaError) -> Frame:
     return item.frame
 
 
-def _name(picture: Picture) -> str:
-    if isinstance(picture, str | Path):
-        return str(picture)
-    kinds = {bytes: "<bytes>", np.ndarray: "<array>"}
-    return kinds.get(type(picture), "<image>")
+def _are_several(pictures: object) -> TypeGuard[Pictures]:
+    """A list, tuple or generator; open files are iterators too, but of one picture's lines."""
+    lazy = isinstance(pictures, Iterator) and not hasattr(pictures, "read")
+    return lazy or isinstance(pictures, list | tuple)

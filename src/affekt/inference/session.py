@@ -57,7 +57,7 @@ class Node:
 
 
 class Session:
-    """A model ready to run; it may be shared by threads.
+    """A model ready to run; it may be shared by threads, and is pickled as its file's path.
 
     Attributes:
         path: its file.
@@ -65,11 +65,17 @@ class Session:
         outputs: by name.
     """
 
-    def __init__(self, path: Path, session: Any) -> None:
+    def __init__(
+        self, path: Path, session: Any, threads: int | None, beside: Collection[Path]
+    ) -> None:
         self.path = path
+        self._given = (path, threads, tuple(beside))
         self.inputs = {node.name: _node(node) for node in session.get_inputs()}
         self.outputs = {node.name: _node(node) for node in session.get_outputs()}
         self._run = session.run
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_session, self._given
 
     def run(
         self, outputs: Sequence[str], feeds: Mapping[str, FloatArray32], rows: int | None = None
@@ -126,7 +132,7 @@ def open_session(
         session = InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has no common base for its errors
         raise BundleError(f"{path}: not a model that can be run ({_line(error)})") from None
-    return Session(Path(path), session)
+    return Session(Path(path), session, threads, beside)
 
 
 def open_part(bundle: Bundle, name: str, threads: int | None = None) -> Session:

@@ -1,0 +1,123 @@
+"""From a picture of any kind to what the model needs of it, or to the error in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from affekt.errors import AffektError, DetectorError, MediaError
+from affekt.inference.people import FindPeople, Sighting
+from affekt.media import ImageRgb, Source, read_picture, to_rgb
+from affekt.media.formats import error_line
+from affekt.results import BoxXyxy, Face
+
+Picture = str | Path | bytes | npt.NDArray[np.generic] | Image.Image
+"""A path, an encoded picture, or a decoded one (see `affekt.media.to_rgb`)."""
+
+BATCH_PEOPLE, BATCH_PICTURES = 32, 8
+"""A batch is run as soon as it holds that many people, or comes from that many pictures."""
+
+BATCH_PIXELS = 32_000_000
+"""And, where pictures are kept, as soon as they have that many pixels: memory stays flat."""
+
+Crop = Callable[[ImageRgb, Sequence[BoxXyxy], Sequence[Face | None]], Any]
+"""See `affekt.inference.readers.Reader.crop`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture ready for the model: all that is kept of it unless the picture is asked for."""
+
+    name: str
+    width: int
+    height: int
+    seen: Sighting
+    crops: Any
+    image_rgb: ImageRgb | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """Reads a picture, finds its people and crops them; safe in several threads.
+
+    Attributes:
+        find: finds the people.
+        crop: takes what the model needs of them.
+        max_pixels: pictures with more are refused before they are decoded.
+    """
+
+    find: FindPeople
+    crop: Crop
+    max_pixels: int
+
+    def try_to_prepare(
+        self, item: Picture | Source | MediaError, *, keep_image: bool
+    ) -> Prepared | MediaError:
+        """`prepare`, or the error where that fails; an error given is handed on."""
+        if isinstance(item, MediaError):
+            return item
+        try:
+            return self.prepare(item, keep_image=keep_image)
+        except MediaError as error:
+            return error.with_traceback(None)  # which would keep the picture in memory
+
+    def prepare(self, item: Picture | Source, *, keep_image: bool) -> Prepared:
+        """What the model needs of a picture.
+
+        Raises:
+            MediaError: it cannot be read; `DetectorError` where a detector fails on it.
+        """
+        source = item if isinstance(item, Source) else Source(_name(item), item)
+        image = self._read(source)
+        seen, crops = self._look(image, source.name)
+        height, width = image.shape[:2]
+        return Prepared(source.name, width, height, seen, crops, image if keep_image else None)
+
+    def _read(self, source: Source) -> ImageRgb:
+        try:
+            if isinstance(source.picture, str | Path | bytes):
+                return read_picture(source.picture, max_pixels=self.max_pixels, name=source.name)
+            return to_rgb(source.picture)
+        except AffektError:
+            raise
+        except Exception as error:  # an object of another library may raise anything
+            raise MediaError(f"{source.name}: cannot be read ({_said(error)})") from error
+
+    def _look(self, image_rgb: ImageRgb, name: str) -> tuple[Sighting, Any]:
+        try:
+            seen = self.find(image_rgb, name)
+            boxes, faces = [p.box_xyxy for p in seen.people], [p.face for p in seen.people]
+            return seen, self.crop(image_rgb, boxes, faces)
+        except AffektError:
+            raise
+        except Exception as error:  # likewise a detector, or what it calls a face
+            raise DetectorError(f"{name}: the detector failed ({_said(error)})") from error
+
+
+def is_full(batch: Sequence[Prepared | MediaError]) -> bool:
+    """Whether a batch is worth running; see `BATCH_PEOPLE`."""
+    pictures = [item for item in batch if isinstance(item, Prepared)]
+    kept = sum(item.width * item.height for item in pictures if item.image_rgb is not None)
+    people = sum(len(item.seen.people) for item in pictures)
+    return people >= BATCH_PEOPLE or kept >= BATCH_PIXELS or len(batch) >= BATCH_PICTURES
+
+
+def _said(error: Exception) -> str:
+    """An error of anybody's in one line, its kind first: its text alone may be a bare key."""
+    try:
+        return f"{type(error).__name__}: {error_line(error)}"
+    except Exception:  # the text is made by anybody's code too
+        return type(error).__name__
+
+
+def _name(picture: Picture) -> str:
+    if isinstance(picture, str | Path):
+        return str(picture)
+    kinds = {bytes: "<bytes>", np.ndarray: "<array>"}
+    return next((name for kind, name in kinds.items() if isinstance(picture, kind)), "<image>")
