@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from affekt.cli.terminal import say
 from affekt.errors import MediaError, OutputError
-from affekt.output.sink import STDOUT
+from affekt.output.sink import STDOUT, opening
 
 if TYPE_CHECKING:
     from affekt.inference.predictor import Prediction
@@ -47,7 +47,9 @@ class Copies:
         from affekt.media.copies import mark_copies  # noqa: PLC0415
 
         check_folder(self.folder)
-        if not mark_copies(self.folder):
+        with opening(str(self.folder)):
+            marked = mark_copies(self.folder)
+        if not marked:
             say(
                 f"affekt: {self.folder} holds pictures of its own, so a later run over it reads "
                 "the annotated copies too: name a folder of their own to avoid that"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from affekt.cli.evaluate import ReportFormat
+from affekt.cli.inputs import bundle_files, bundle_outputs, manifest_files
 from affekt.cli.progress import progress_bar
 from affekt.cli.terminal import say
+from affekt.files import refuse_overwrite
 from affekt.output.json import encode
 from affekt.output.sink import text_output
 
@@ -41,6 +44,8 @@ def ensemble(
     from affekt.data.people import PersonManifest  # noqa: PLC0415
     from affekt.training.ensemble import EnsembleOptions, make_ensemble  # noqa: PLC0415
 
+    inputs = chain(bundle_files(*models), manifest_files(data))
+    refuse_overwrite(bundle_outputs(out), inputs)
     bundles = [find_bundle(model) for model in models]
     manifest = PersonManifest.open(data)
     options = EnsembleOptions(name, select, tta, split, threads)

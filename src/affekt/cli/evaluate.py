@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
 
+from affekt.cli.inputs import bundle_files, manifest_files, named_outputs
 from affekt.cli.progress import progress_bar
 from affekt.errors import UsageError
+from affekt.files import refuse_overwrite
 from affekt.output.json import encode
 from affekt.output.sink import text_output
 
@@ -73,9 +76,17 @@ def evaluate(
     names = [*(models or ()), *(model or ())]
     if len(names) > 2:
         raise UsageError(f"{len(names)} models given: one is measured, two are compared")
+    kind_of_data = manifest_kind(data)
+    default = "context" if kind_of_data == "people" else "face"
+    refuse_overwrite(
+        named_outputs(
+            output, predictions=predictions, confusion=confusion, reliability=reliability
+        ),
+        chain(bundle_files(*(names or [default])), manifest_files(data)),
+    )
     with text_output(output) as write:
         result: Written
-        if manifest_kind(data) == "people":
+        if kind_of_data == "people":
             _refuse(protocol=protocol, confusion=confusion, reliability=reliability)
             result = _evaluate_people(names, data, split, predictions, threads)
         else:

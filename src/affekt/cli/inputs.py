@@ -1,9 +1,12 @@
-"""The files that a command reads, for outputs not to overwrite them."""
+"""The files that a command reads, so that no output overwrites them, and those of a bundle."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from affekt.output.sink import STDOUT
 
 
 def given(*paths: Path | None) -> list[Path]:
@@ -15,6 +18,16 @@ def given(*paths: Path | None) -> list[Path]:
     return [path for path in paths if path is not None]
 
 
+def named_outputs(output: str, **options: Path | None) -> dict[str, str | Path]:
+    """The files that options ask for, by the option; ``-`` is none.
+
+    >>> list(named_outputs("-", plot=Path("a.png"), table=None))
+    ['--plot']
+    """
+    named: dict[str, str | Path] = {} if output == STDOUT else {"--output": output}
+    return named | {f"--{name}": path for name, path in options.items() if path is not None}
+
+
 def bundle_files(*models: str) -> Iterator[Path]:
     """Every file of bundles, by name or folder; nothing for one that is not there."""
     from affekt.bundle import bundle_folders  # noqa: PLC0415
@@ -23,6 +36,49 @@ def bundle_files(*models: str) -> Iterator[Path]:
         folder = Path(model) if Path(model).is_dir() else bundle_folders().get(model)
         if folder is not None:
             yield from files_below(folder)
+
+
+def manifest_files(*manifests: Path) -> Iterator[Path]:
+    """Manifests' own files, then every picture that they name."""
+    from affekt.data.manifest import Manifest  # noqa: PLC0415
+    from affekt.data.parquet import manifest_file  # noqa: PLC0415
+    from affekt.data.people import PersonManifest, manifest_kind  # noqa: PLC0415
+
+    yield from map(manifest_file, manifests)
+    for path in manifests:
+        if manifest_kind(path) == "people":
+            people = PersonManifest.open(path)
+            named = (people.root / row.picture for row in people.rows() if row.picture)
+        else:
+            faces = Manifest.open(path)
+            named = (faces.root / row.path for row in faces.rows() if row.path)
+        yield from named
+
+
+def recipe_files(recipe: Mapping[str, Any]) -> Iterator[Path]:
+    """Every file that a recipe names, manifests given by their folders among them."""
+    for value in _strings(recipe):
+        path = Path(value)
+        if path.is_file():
+            yield path
+        elif (path / "manifest.parquet").is_file():
+            yield path / "manifest.parquet"
+
+
+def bundle_outputs(folder: Path) -> dict[str, Path]:
+    """What may be overwritten where a bundle is written, by the words for an error line."""
+    kinds = {".onnx", ".json", ".md", ".safetensors"}
+    found = [path for path in files_below(folder) if path.suffix.lower() in kinds]
+    return {f"--out {folder}: {path}": path for path in found}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for inner in value.values() for text in _strings(inner))
+    elif isinstance(value, list | tuple):
+        yield from (text for inner in value for text in _strings(inner))
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ import typer
 
 from affekt import __version__
 from affekt.cli.copies import Copies
-from affekt.cli.inputs import bundle_files, given
+from affekt.cli.inputs import bundle_files, given, named_outputs
 from affekt.cli.progress import progress_bar
 from affekt.cli.terminal import say, say_error
 from affekt.errors import MediaError, OutputError, UsageError
@@ -127,9 +127,9 @@ def _refuse_overwrite(
     items: Sequence[Source | MediaError],
     others: Sequence[Path],
 ) -> None:
-    outputs = {} if output == STDOUT else {"--output": output}
+    outputs = named_outputs(output)
     if copies is not None:
-        outputs |= {f"--annotate {copies.folder}: {path}": str(path) for path in copies.paths}
+        outputs |= {f"--annotate {copies.folder}: {path}": path for path in copies.paths}
     pictures = [item.name for item in items if not isinstance(item, MediaError)]
     refuse_overwrite(outputs, [*(name for name in pictures if name != STDOUT), *others])
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from affekt.cli.inputs import files_below, given, named_outputs
 from affekt.cli.progress import progress_bar
 from affekt.cli.terminal import say
 from affekt.errors import OutputError, UsageError
+from affekt.files import refuse_overwrite
 from affekt.output.json import encode
 from affekt.output.sink import text_output
 
@@ -35,6 +38,7 @@ def ferplus(folder: FolderArgument, out: OutOption, face_detector: DetectorOptio
     from affekt.data.faces import prepare_ferplus  # noqa: PLC0415
     from affekt.inference.find.faces import load_face_detector  # noqa: PLC0415
 
+    _refuse_overwrite(folder, out, face_detector)
     detect = load_face_detector(face_detector).detect
     with progress_bar("faces") as progress:
         _report(prepare_ferplus(folder, out, detect=detect, progress=progress))
@@ -57,6 +61,7 @@ def folders(
     from affekt.data.faces import prepare_folders  # noqa: PLC0415
     from affekt.inference.find.faces import load_face_detector  # noqa: PLC0415
 
+    _refuse_overwrite(folder, out, face_detector)
     detect = load_face_detector(face_detector).detect
     with progress_bar("faces") as progress:
         summary = prepare_folders(
@@ -96,6 +101,7 @@ def emotic(
     faces = not (labels_only or no_faces)
     if face_detector is not None and not faces:
         raise UsageError("--face-detector does not go with --labels-only or --no-faces: drop one")
+    _refuse_overwrite(folder, out, face_detector, report)
     with progress_bar("pictures") as progress:
         summary = prepare_emotic(
             folder,
@@ -108,6 +114,21 @@ def emotic(
     if report is not None:
         _write_survey(summary.manifest, report)
     _report(summary)
+
+
+def _refuse_overwrite(
+    folder: Path, out: Path, detector: Path | None, report: Path | None = None
+) -> None:
+    """Manifests and what lies in the report's folder were made by an earlier run: no inputs."""
+    from affekt.data.parquet import manifest_file  # noqa: PLC0415
+
+    outputs = named_outputs("-", out=manifest_file(out))
+    outputs |= {} if report is None else {f"--report {path}": path for path in report.glob("*.*")}
+    read = (path for path in files_below(folder) if path.suffix != ".parquet")
+    refuse_overwrite(
+        outputs,
+        chain(given(detector), (path for path in read if report not in path.parents)),
+    )
 
 
 def _write_survey(manifest: Path, folder: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from affekt.cli.inputs import bundle_files, manifest_files
 from affekt.cli.progress import progress_bar
+from affekt.files import refuse_overwrite
 
 
 def report(
@@ -33,6 +36,7 @@ def report(
     from affekt.evaluation.page import evaluation_page, write_page  # noqa: PLC0415
     from affekt.evaluation.people import evaluate_people  # noqa: PLC0415
 
+    refuse_overwrite({"--out": out}, chain(bundle_files(model), manifest_files(data)))
     bundle, manifest = find_bundle(model), PersonManifest.open(data)
     with progress_bar("persons") as progress:
         result = evaluate_people(bundle, manifest, split, threads=threads, progress=progress)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from affekt.cli.inputs import bundle_outputs, given, manifest_files, recipe_files
 from affekt.cli.progress import progress_bar
 from affekt.errors import MissingExtraError, UsageError
+from affekt.files import refuse_overwrite
 from affekt.labels import PRIMARY
 from affekt.output.sink import text_output
 
 if TYPE_CHECKING:
     from affekt.training.context_export import ContextExportOptions
     from affekt.training.export import ExportOptions
+
+OUTPUTS = ("best.safetensors", "last.ckpt", "metrics.jsonl", "curves.png", "out_of_fold.npz")
+"""What a run writes into its folder."""
 
 SPINS = "2000"
 """How long OpenMP's threads wait busily: by default long enough to starve the data workers, which
@@ -35,11 +41,12 @@ def train(
 ) -> None:
     """Train a recipe, or go on with it where its folder holds an unfinished run."""
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
-    given = [*(overrides or ()), *([] if devices is None else [f"run.devices={devices}"])]
+    changes = [*(overrides or ()), *([] if devices is None else [f"run.devices={devices}"])]
     try:
         from affekt.training.recipe import read_recipe, recipe_kind  # noqa: PLC0415
 
-        content = read_recipe(config, given)
+        content = read_recipe(config, changes)
+        _refuse_overwrite(config, content)
         best = (
             _train_context(content) if recipe_kind(content) == "context" else _train_face(content)
         )
@@ -48,6 +55,13 @@ def train(
     if os.environ.get("RANK", "0") == "0":  # of several that torchrun started, one answers
         with text_output("-") as write:
             write(f"{best}\n")
+
+
+def _refuse_overwrite(config: Path, content: dict[str, Any]) -> None:
+    out = content.get("run", {}).get("out")
+    if isinstance(out, str):
+        outputs = {f"run.out {out}: {name}": Path(out, name) for name in OUTPUTS}
+        refuse_overwrite(outputs, [config, *recipe_files(content)])
 
 
 def _train_face(content: dict[str, Any]) -> Path:
@@ -115,6 +129,9 @@ def export(
 ) -> None:
     """Make a bundle: ONNX checked against torch on real data, calibrated, with its card."""
     metrics = dict(map(_named_figures, figures or ()))
+    read = [checkpoint, *(Path(text.partition("=")[2]) for text in figures or ())]
+    manifests = [*calibrate, *given(prior_manifest)]
+    refuse_overwrite(bundle_outputs(out), chain(read, manifest_files(*manifests)))
     try:
         from affekt.models.build import saved_kind  # noqa: PLC0415
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from affekt.errors import DataError, MissingExtraError, OutputError, nearest
-from affekt.files import whole_file
+from affekt.files import remove_abandoned, whole_file
 
 try:
     import pyarrow as pa
@@ -80,6 +80,7 @@ def write_records(
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(target)
         with whole_file(target) as stream:
             return _write(stream, records, schema, packed, lambda: {**meta, **_note(note())})
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from affekt.files import write_atomically
 from affekt.media.formats import is_picture_name
 from affekt.media.walking import walk
 
@@ -28,5 +29,5 @@ def mark_copies(folder: Path) -> bool:
     if not mark.is_file():
         if any(is_picture_name(name) for listing in walk(folder) for name in listing.files):
             return False
-        mark.write_text(_TEXT)
+        write_atomically(mark, _TEXT.encode())
     return True
