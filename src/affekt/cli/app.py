@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -77,7 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: those of the command line by default.
     """
-    warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF blocks: the picture is read
     words = list(sys.argv[1:] if arguments is None else arguments)
     words = words or ["--help"]
     debug = "--debug" in _before_separator(words)

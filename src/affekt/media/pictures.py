@@ -12,12 +12,14 @@ from PIL import Image
 from affekt.errors import MediaError, PictureTooLargeError
 from affekt.media.arrays import ImageRgb, array_to_rgb, eight_bits, on_white, repeat
 from affekt.media.formats import error_line, picture_class
+from affekt.media.quiet import without_codec_warnings
 from affekt.media.streams import open_stream
 
 PIXEL_LIMIT = 100_000_000
 """Pictures with more pixels are refused before they are decoded (300 MB once decoded)."""
 
 
+@without_codec_warnings()
 def read_picture(
     source: str | Path | bytes, *, max_pixels: int = PIXEL_LIMIT, name: str | None = None
 ) -> ImageRgb:
@@ -54,6 +56,7 @@ def read_picture(
             ) from None
 
 
+@without_codec_warnings()
 def to_rgb(image: Image.Image | npt.NDArray[np.generic]) -> ImageRgb:
     """A decoded picture of any kind as RGB, 0 to 255.
 
