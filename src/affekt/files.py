@@ -34,6 +34,8 @@ STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 TRIES, PAUSE_MS = 8, 40
 """Two that start at one moment both step back, wait for some random time and try again."""
 
+_ABANDONED = re.compile(rf".+\.[0-9a-f]{{8}}{re.escape(SUFFIX)}")
+
 
 class WorkingFile:
     """A new file beside the place of another, whose name it takes when it is complete.
@@ -176,6 +178,13 @@ def remove_abandoned(path: str | Path) -> None:
     for left in unfinished(path, ""):
         if not is_locked(left):
             left.unlink(missing_ok=True)
+
+
+def tidy(folder: str | Path) -> None:
+    """The same for every file of a folder that is Affekt's own, such as a run's or of copies."""
+    for entry in os.scandir(folder):
+        if _ABANDONED.fullmatch(entry.name) and not is_locked(Path(entry.path)):
+            Path(entry.path).unlink(missing_ok=True)
 
 
 def is_locked(path: Path) -> bool:

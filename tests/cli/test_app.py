@@ -9,7 +9,6 @@ from PIL import Image
 
 from affekt import __version__
 from affekt.bundle import Bundle
-from affekt.cli import app as app_module
 from affekt.cli import main
 from affekt.errors import BundleError, ConfigError, DataError, MediaError, UsageError
 from affekt.labels import PRIMARY
@@ -92,7 +91,7 @@ def test_debug_shows_where(monkeypatch, words: list[str]) -> None:
 
     monkeypatch.setattr("affekt.bundle.bundle_folders", fail)
     with pytest.raises(DataError, match="here"):
-        app_module.main(words)
+        main(words)
 
 
 def test_models_lists_licence_and_figures(

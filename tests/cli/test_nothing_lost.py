@@ -393,3 +393,17 @@ def test_ctrl_c_leaves_a_valid_stream(affekt, photo: Path, kind: str) -> None:
         assert 0 < len(json.loads(text)) < 4000
     else:
         assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
+
+
+@pytest.mark.parametrize("module", ["affekt.cli.app", "numpy", "PIL.Image", "onnxruntime"])
+def test_the_first_ctrl_c_works_while_the_program_starts(
+    affekt, photo: Path, tmp_path: Path, module: str
+) -> None:
+    target = tmp_path / "r.json"
+    target.write_bytes(b"old")
+    press = f"lambda name, *rest: os.kill(os.getpid(), 2) if name == {module!r} else None"
+    before = f"import os, sys; sys.meta_path.insert(0, type('F', (), {{'find_spec': {press}}}));"
+    code, _, err = run(affekt, photo, "-o", target, before=before)
+    assert (code, err) == (130, "affekt: stopped; what was written is valid\n")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]

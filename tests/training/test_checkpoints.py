@@ -10,8 +10,9 @@ from affekt.training.checkpoints import load_state, save_state
 
 
 def test_what_a_killed_run_left_of_a_checkpoint_is_taken_away(tmp_path: Path) -> None:
-    left = WorkingFile(tmp_path / "last.ckpt")
-    left.stream.close()  # as the system does for a process that is killed
+    for name in ("last.ckpt", "best.safetensors"):
+        left = WorkingFile(tmp_path / name)
+        left.stream.close()  # as the system does for a process that is killed
     save_state(tmp_path / "last.ckpt", "recipe", {"step": 3})
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
     assert load_state(tmp_path / "last.ckpt", "recipe", torch.device("cpu")) == {

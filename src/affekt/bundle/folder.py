@@ -11,7 +11,7 @@ from typing import Any
 
 from affekt.bundle.spec import INFO_FILE, MODEL_FILE, BundleInfo, describe, parse_info
 from affekt.errors import BundleError, nearest
-from affekt.files import file_sha256, write_atomically
+from affekt.files import file_sha256, tidy, write_atomically
 from affekt.typed import MisfitError, parse_json, shown
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
@@ -69,6 +69,7 @@ def write_bundle(folder: str | Path, info: BundleInfo, files: Mapping[str, bytes
     info = replace(info, files=checksums)
     description = describe(info)
     folder.mkdir(parents=True, exist_ok=True)
+    tidy(folder)
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / name, content)

@@ -7,7 +7,6 @@ Ctrl-C).
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -22,11 +21,11 @@ from affekt.cli.models import models
 from affekt.cli.predict import predict
 from affekt.cli.prepare import prepare_app
 from affekt.cli.report import report
-from affekt.cli.terminal import open_missing_streams, say, say_error
+from affekt.cli.terminal import open_missing_streams, say_error
 from affekt.cli.train import export, train
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.output.sink import ClosedPipeError, WriteError, discard_stdout
-from affekt.output.stopping import stoppable, stopped_by
+from affekt.output.stopping import stopped_by
 
 INTERRUPTED = 130
 """What the parser's own code gives for a `KeyboardInterrupt`."""
@@ -70,11 +69,17 @@ def _global_options(
     """Apparent emotions of every person in a photo: predict, train, evaluate, export."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the program and exits.
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program.
 
     Args:
         arguments: those of the command line by default.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or its kind.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     words = words or ["--help"]
@@ -82,8 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if debug:
         words.remove("--debug")
     open_missing_streams()
-    with stoppable():
-        sys.exit(_run(words, debug))
+    return _run(words, debug)
 
 
 def _before_separator(words: Sequence[str]) -> Sequence[str]:
@@ -101,15 +105,14 @@ def _run(words: Sequence[str], debug: bool) -> int:
     except BrokenPipeError:
         discard_stdout()
         return 141
-    except KeyboardInterrupt:
-        code = INTERRUPTED
     except Exception as error:
         if debug:
             raise
+        if stopped_by() is not None and not isinstance(error, AffektError):
+            raise KeyboardInterrupt from None  # foreign code made another error of it
         return _report(error)
     if code == INTERRUPTED:
-        code = 128 + (stopped_by() or signal.SIGINT)
-        say("affekt: stopped; what was written is valid")
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
 
 

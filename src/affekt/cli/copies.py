@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from affekt.cli.terminal import say
 from affekt.errors import MediaError, OutputError
+from affekt.files import tidy
 from affekt.output.sink import STDOUT, opening
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class Copies:
         check_folder(self.folder)
         with opening(str(self.folder)):
             marked = mark_copies(self.folder)
+            for parent in {path.parent for path in self.paths} if marked else ():
+                if parent.is_dir():
+                    tidy(parent)
         if not marked:
             say(
                 f"affekt: {self.folder} holds pictures of its own, so a later run over it reads "

@@ -79,10 +79,10 @@ class Results:
             return
         with opening(self._target):
             working = self._start(_digest({"format": self._kind, **settings}))
-        if self._kind in TABLES:
-            self._output = Journal(working, self._target, make)
-        else:
-            self._output = Direct(FileSink(working, self._target), make)
+            if self._kind in TABLES:
+                self._output = Journal(working, self._target, make)
+            else:
+                self._output = Direct(FileSink(working, self._target), make)
 
     def _start(self, mark: str) -> WorkingFile:
         remove_abandoned(self._target)

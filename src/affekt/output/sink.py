@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from affekt.errors import OutputError
-from affekt.files import WorkingFile, is_special
+from affekt.files import WorkingFile, is_special, remove_abandoned
 from affekt.output.stopping import shielded
 from affekt.output.text import printable
 
@@ -205,6 +205,7 @@ def open_sink(target: str) -> Sink:
     """
     if is_stream(target):
         return StreamSink(target)
+    remove_abandoned(target)
     with opening(target):
         return FileSink(WorkingFile(target), target)
 

@@ -39,6 +39,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
+        _state.process = 0
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -56,7 +57,8 @@ def shielded() -> Iterator[None]:
 
 def check_stopped() -> None:
     """Raises `KeyboardInterrupt` where a signal came, also one that got lost in foreign code."""
-    if _state.received is not None and not _state.shields and _in_main_thread():
+    under_way = _state.process == os.getpid() and not _state.shields
+    if under_way and _state.received is not None and _in_main_thread():
         raise KeyboardInterrupt
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from affekt.errors import ConfigError
-from affekt.files import remove_abandoned, whole_file, write_atomically
+from affekt.files import tidy, whole_file, write_atomically
 
 CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
 METRICS, CURVES = "metrics.jsonl", "curves.png"
@@ -37,7 +37,7 @@ def save_state(path: Path, identity: str, state: dict[str, Any]) -> None:
     Raises:
         OSError: the disk is full or went away.
     """
-    remove_abandoned(path)
+    tidy(path.parent)
     with whole_file(path) as stream:
         try:
             torch.save({"config": identity, **state}, stream)
