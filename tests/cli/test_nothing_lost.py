@@ -187,8 +187,10 @@ def test_a_picture_changed_since_is_read_again(affekt, folder: Path, tmp_path: P
     assert (row["width"], row["people"]) == (80, [])
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    ("kind", "stop"),
+    [("json", "SIGINT"), ("jsonl", "SIGTERM"), ("csv", "SIGHUP"), ("parquet", "SIGTERM")],
+)
 def test_a_stopped_run_finishes_its_file(
     affekt, folder: Path, tmp_path: Path, kind: str, stop: str
 ) -> None:
@@ -221,7 +223,7 @@ def test_a_stopped_run_can_be_gone_on_from_too(
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", ["json", "csv"])
 def test_an_early_stop_keeps_the_old_file(affekt, folder: Path, tmp_path: Path, kind: str) -> None:
     target = tmp_path / f"r.{kind}"
     target.write_bytes(b"old")
@@ -395,7 +397,7 @@ def test_ctrl_c_leaves_a_valid_stream(affekt, photo: Path, kind: str) -> None:
         assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
 
 
-@pytest.mark.parametrize("module", ["affekt.cli.app", "numpy", "PIL.Image", "onnxruntime"])
+@pytest.mark.parametrize("module", ["affekt.cli.app", "numpy"])
 def test_the_first_ctrl_c_works_while_the_program_starts(
     affekt, photo: Path, tmp_path: Path, module: str
 ) -> None:
