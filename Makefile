@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check dist bench clean
 
 demo: .venv/.core
 	$(BIN)/affekt demo
@@ -18,6 +18,16 @@ check: .venv/.dev
 	$(BIN)/ruff format --check src tests benchmarks tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A wheel and a source archive in dist/, checked, and the demo run where nothing but the wheel is.
+dist: .venv/.dev
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python tools/check_dist.py dist
+	$(BIN)/python -m venv --without-pip build/empty
+	$(BIN)/python -m pip --python build/empty/bin/python install -q dist/*.whl
+	cd build && empty/bin/python -I -W error -m affekt demo --out demo && test -s demo/astronaut.jpg
+	rm -rf build
 
 # Accuracy needs data: make bench DATA="FER+=out/ferplus@test affect7=out/affect7@val"
 bench: .venv/.dev

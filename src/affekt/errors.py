@@ -38,7 +38,9 @@ class MissingExtraError(UsageError):
     """A package that belongs to an optional extra is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the {extra!r} extra: pip install 'affekt[{extra}]'")
+        super().__init__(
+            f"{what} needs the {extra!r} extra: pip install '.[{extra}]' in a checkout of Affekt"
+        )
 
 
 class MediaError(AffektError):
