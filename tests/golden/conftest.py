@@ -108,7 +108,7 @@ def _differing_items(
 
 def _same(expected: Any, got: Any, tolerance: float) -> bool:
     if isinstance(expected, float) and isinstance(got, float):
-        return math.isclose(expected, got, rel_tol=tolerance, abs_tol=tolerance)
+        return math.isclose(expected, got, rel_tol=TOLERANCE, abs_tol=tolerance)
     if isinstance(expected, str) and isinstance(got, str):
         return _same_text(expected, got, tolerance)
     return type(expected) is type(got) and bool(expected == got)
