@@ -2,8 +2,8 @@
 
 A file is written as a working file beside its place and takes its name when it is complete. The
 working file is new (a link that somebody planted is never followed) and its name says what it will
-become: ``NAME.TOKEN.partial``, a long name shortened. It is locked while its writer lives: what
-`unfinished` finds without a lock was left by a process that was killed.
+become: ``NAME.TOKEN.partial``. It is locked while its writer lives: what `unfinished` finds
+without a lock was left by a process that was killed.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from affekt.errors import UsageError
 
 SUFFIX = ".partial"
 SHORT_NAME = 143
-"""In bytes: what every file system takes; where the final name is longer, its length is taken."""
+"""In bytes: what any file system takes; a longer final name is its own measure."""
 
 STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
-"""Names of what is open already: written to and never replaced, whatever is behind them."""
+"""Names of what is open already: written to and never replaced."""
 
 TRIES, PAUSE_MS = 8, 40
 """Two that start at one moment both step back, wait for some random time and try again."""
@@ -113,7 +113,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     Devices and pipes are written as they are.
 
     Raises:
-        OSError: it cannot be written; no part of it is left.
+        OSError: it cannot be written; no part is left.
     """
     if is_special(path):
         with Path(path).open("wb") as stream:
@@ -132,7 +132,7 @@ def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
     """Writes a file so that a kill at any moment leaves the old one or the new one, whole.
 
     Raises:
-        OSError: it cannot be written; no part of it is left.
+        OSError: it cannot be written; no part is left.
     """
     with whole_file(path) as stream:
         stream.write(content)
@@ -174,17 +174,16 @@ def unfinished(path: str | Path, mark: str | None = None) -> list[Path]:
 
 
 def remove_abandoned(path: str | Path) -> None:
-    """Takes away what killed writers left of a file that cannot be gone on from: it has no mark."""
-    for left in unfinished(path, ""):
-        if not is_locked(left):
-            left.unlink(missing_ok=True)
+    """Takes away what killed writers left of a file and cannot be gone on from: it has no mark."""
+    for left in (left for left in unfinished(path, "") if not is_locked(left)):
+        left.unlink(missing_ok=True)
 
 
 def tidy(folder: str | Path) -> None:
     """The same for every file of a folder that is Affekt's own, such as a run's or of copies."""
-    for entry in os.scandir(folder):
-        if _ABANDONED.fullmatch(entry.name) and not is_locked(Path(entry.path)):
-            Path(entry.path).unlink(missing_ok=True)
+    for path in Path(folder).iterdir():
+        if _ABANDONED.fullmatch(path.name) and not is_locked(path):
+            path.unlink(missing_ok=True)
 
 
 def is_locked(path: Path) -> bool:
@@ -233,9 +232,8 @@ def refuse_overwrite(outputs: Mapping[str, str | Path], inputs: Iterable[str | P
         for identity in () if is_special(path) else _identities(path):
             if taken.setdefault(identity, name) != name:
                 raise UsageError(f"{name}: is also {taken[identity]}; give each a file of its own")
-    if not any(os.path.exists(path) for path in outputs.values()):  # noqa: PTH110
-        return
-    for given in inputs:
+    exist = any(os.path.exists(path) for path in outputs.values())  # noqa: PTH110
+    for given in inputs if exist else ():
         for identity in _identities(given):
             if identity in taken:
                 raise UsageError(
@@ -247,7 +245,7 @@ def _identities(path: str | Path) -> set[object]:
     identities: set[object] = {os.path.realpath(path)}
     with suppress(OSError, ValueError):
         known = os.stat(path)  # noqa: PTH116 (one call)
-        identities |= {(known.st_dev, known.st_ino)} if known.st_ino else set()
+        identities.update([(known.st_dev, known.st_ino)] * bool(known.st_ino))
     return identities
 
 

@@ -1,10 +1,18 @@
 """Fixtures of the command line's tests."""
 
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from affekt.bundle import Bundle
+from fakes.programs import MAIN
 
 PHOTO = Path(str(files("affekt") / "assets" / "astronaut.jpg"))
 
@@ -16,3 +24,57 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Image.open(PHOTO) as image:
         image.resize((256, 256)).save(path, quality=95)
     return path
+
+
+@pytest.fixture(scope="session")
+def folder(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Many pictures: a person, nobody, damaged ones, and names that are hard to write."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(60):
+        shutil.copy(photo, folder / f"{number:02}.jpg")
+    for number in range(5, 60, 7):
+        Image.new("RGB", (64, 64), "gray").save(folder / f"{number:02}.jpg")
+    (folder / "07.jpg").write_bytes(b"no picture")
+    for name in (
+        b"caf\xe9.jpg",
+        b"=1+1.jpg",
+        b"'tis.jpg",
+        b"a\rb\nc.jpg",
+        b"\x1b]52;c;eA==\x07.jpg",
+    ):
+        shutil.copy(photo, os.fsencode(folder) + b"/" + name)
+    return folder
+
+
+@pytest.fixture
+def affekt(tiny_bundle: Bundle) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts ``affekt predict`` in a process of its own, with code to run before it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: object, before: str = "", **options: object) -> subprocess.Popen[str]:
+        code = [sys.executable, "-c", before + MAIN, "predict", "--model", str(tiny_bundle.folder)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen([*code, *map(str, words)], **(pipes | options)))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(
+    folder: Path, tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    made = tmp_path_factory.mktemp("whole")
+
+    def get(kind: str) -> Path:
+        target = made / f"r.{kind}"
+        if not target.exists():
+            words = ["predict", "--model", str(tiny_bundle.folder), str(folder), "-o", str(target)]
+            done = subprocess.run([sys.executable, "-c", MAIN, *words], check=False)
+            assert done.returncode == 1  # one picture is damaged
+        return target
+
+    return get

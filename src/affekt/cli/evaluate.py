@@ -76,17 +76,12 @@ def evaluate(
     names = [*(models or ()), *(model or ())]
     if len(names) > 2:
         raise UsageError(f"{len(names)} models given: one is measured, two are compared")
-    kind_of_data = manifest_kind(data)
-    default = "context" if kind_of_data == "people" else "face"
-    refuse_overwrite(
-        named_outputs(
-            output, predictions=predictions, confusion=confusion, reliability=reliability
-        ),
-        chain(bundle_files(*(names or [default])), manifest_files(data)),
-    )
+    files = {"predictions": predictions, "confusion": confusion, "reliability": reliability}
+    inputs = chain(bundle_files(*(names or ["context", "face"])), manifest_files(data))
+    refuse_overwrite(named_outputs(output, **files), inputs)
     with text_output(output) as write:
         result: Written
-        if kind_of_data == "people":
+        if manifest_kind(data) == "people":
             _refuse(protocol=protocol, confusion=confusion, reliability=reliability)
             result = _evaluate_people(names, data, split, predictions, threads)
         else:

@@ -34,7 +34,7 @@ def bundle_files(*models: str) -> Iterator[Path]:
 
     for model in models:
         folder = Path(model) if Path(model).is_dir() else bundle_folders().get(model)
-        if folder is not None:
+        if folder is not None and (folder / "bundle.json").is_file():
             yield from files_below(folder)
 
 
@@ -67,8 +67,8 @@ def recipe_files(recipe: Mapping[str, Any]) -> Iterator[Path]:
 
 def bundle_outputs(folder: Path) -> dict[str, Path]:
     """What may be overwritten where a bundle is written, by the words for an error line."""
-    kinds = {".onnx", ".json", ".md", ".safetensors"}
-    found = [path for path in files_below(folder) if path.suffix.lower() in kinds]
+    kinds = ("onnx", "json", "md", "safetensors")
+    found = [path for kind in kinds for at in ("", "*/") for path in folder.glob(f"{at}*.{kind}")]
     return {f"--out {folder}: {path}": path for path in found}
 
 

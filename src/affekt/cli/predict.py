@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,13 +92,10 @@ def predict(
 
     if blur and annotate is None:
         raise UsageError("--blur is for the pictures that --annotate DIR writes: give both")
-    form = choose_format(kind, output)
-    found = expand_sources(sources)
-    items, copies = found.items, None
-    if annotate is not None:
-        copies = Copies(annotate, blur, items)
-    detectors = given(face_detector, person_detector)
-    _refuse_overwrite(output, copies, items, [*given(boxes), *detectors, *bundle_files(model)])
+    form, found = choose_format(kind, output), expand_sources(sources)
+    items, read = found.items, given(boxes, face_detector, person_detector)
+    copies = None if annotate is None else Copies(annotate, blur, items)
+    _refuse_overwrite(output, copies, items, chain(read, bundle_files(model)))
     with Results(output, form, resume=resume) as results:
         if found.note() is not None:
             say(f"affekt: {found.note()}")
@@ -114,7 +112,7 @@ def predict(
             max_pixels=max_pixels,
         )
         labels = Labels(predictor.primary_labels, predictor.categories)
-        results.begin(labels, _settings(predictor, copies, [*given(boxes), *detectors]))
+        results.begin(labels, _settings(predictor, copies, read))
         _say_left(results, resume)
         failed = _read(predictor, items, results, copies)
     if failed:
@@ -125,13 +123,13 @@ def _refuse_overwrite(
     output: str,
     copies: Copies | None,
     items: Sequence[Source | MediaError],
-    others: Sequence[Path],
+    others: Iterable[Path],
 ) -> None:
     outputs = named_outputs(output)
     if copies is not None:
         outputs |= {f"--annotate {copies.folder}: {path}": path for path in copies.paths}
     pictures = [item.name for item in items if not isinstance(item, MediaError)]
-    refuse_overwrite(outputs, [*(name for name in pictures if name != STDOUT), *others])
+    refuse_overwrite(outputs, chain((name for name in pictures if name != STDOUT), others))
 
 
 def _settings(predictor: Predictor, copies: Copies | None, files: Sequence[Path]) -> dict[str, Any]:

@@ -129,9 +129,9 @@ def export(
 ) -> None:
     """Make a bundle: ONNX checked against torch on real data, calibrated, with its card."""
     metrics = dict(map(_named_figures, figures or ()))
-    read = [checkpoint, *(Path(text.partition("=")[2]) for text in figures or ())]
-    manifests = [*calibrate, *given(prior_manifest)]
-    refuse_overwrite(bundle_outputs(out), chain(read, manifest_files(*manifests)))
+    named = [Path(text.partition("=")[2]) for text in figures or ()]
+    manifests = manifest_files(*calibrate, *given(prior_manifest))
+    refuse_overwrite(bundle_outputs(out), chain([checkpoint], named, manifests))
     try:
         from affekt.models.build import saved_kind  # noqa: PLC0415
 
