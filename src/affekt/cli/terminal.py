@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from types import TracebackType
 
 import typer
 
@@ -18,6 +20,14 @@ def say(line: str) -> None:
 def say_error(message: str) -> None:
     """One error line on standard error."""
     say(f"affekt: error: {message}")
+
+
+def show_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """What ``--debug`` shows, with control characters as escapes; see `sys.excepthook`."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    typer.echo(printable(text, keep="\n"), err=True, nl=False)
 
 
 def open_missing_streams() -> None:
