@@ -19,7 +19,9 @@ Each message is one line: what was given, what is accepted, what to do.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 
 class AffektError(Exception):
@@ -79,3 +81,24 @@ def nearest(name: str, known: Iterable[str]) -> str:
     listing = f"known: {', '.join(known)}"
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}? ({listing})" if close else listing
+
+
+def path_advice(path: str) -> str | None:
+    """What to give in place of a path that is none, for the error line; None for a plain path.
+
+    >>> path_advice("file:///home/a%20b.jpg")
+    'give the path alone: /home/a b.jpg'
+    >>> path_advice("~/a.jpg")
+    'a ~ in quotes is not expanded: give the whole path'
+    >>> path_advice("https://host/a.jpg")
+    'nothing is fetched from other machines: download it and give the file'
+    >>> path_advice("C:/a.jpg"), path_advice("a.jpg")
+    (None, None)
+    """
+    if path.startswith("~"):
+        return "a ~ in quotes is not expanded: give the whole path"
+    if path.lower().startswith("file:/"):
+        return f"give the path alone: {re.sub('^/+', '/', unquote(path[5:]))}"
+    if re.match("[a-z][a-z0-9+.-]+:/", path, re.IGNORECASE):
+        return "nothing is fetched from other machines: download it and give the file"
+    return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from affekt.errors import MediaError
 from affekt.media import Source, Sources, expand_sources, read_picture
 from affekt.media.copies import MARK, mark_copies
 from affekt.media.streams import STREAM_LIMIT
@@ -162,3 +163,23 @@ def test_names_of_any_bytes(tmp_path: Path) -> None:
     found = names(expand_sources([str(tmp_path)]))
     assert sorted(os.fsencode(Path(name).name) for name in found) == sorted(odd)
     assert all(read_picture(name).shape == (2, 2, 3) for name in found)
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        ("https://host/a.jpg?size=1&x=[2]", "download it"),
+        ("s3://bucket/*.jpg", "download it"),
+        ("~/nowhere/a.jpg", "give the whole path"),
+        ("~/nowhere/*.jpg", "give the whole path"),
+        ("file:///nowhere/a%20b.jpg", "give the path alone: /nowhere/a b.jpg"),
+        ("nowhere.jpg", "no such file"),
+    ],
+)
+def test_a_word_that_is_no_path_is_told_what_to_give(word: str, advice: str) -> None:
+    (item,) = expand_sources([word]).items
+    assert isinstance(item, Source) and item.name == word
+    with pytest.raises(MediaError) as caught:
+        read_picture(str(item.picture))
+    said = str(caught.value)
+    assert said.startswith(f"{word}: ") and advice in said

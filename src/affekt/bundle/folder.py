@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.bundle.spec import INFO_FILE, MODEL_FILE, BundleInfo, describe, parse_info
-from affekt.errors import BundleError, nearest
+from affekt.errors import BundleError, nearest, path_advice
 from affekt.files import file_sha256, tidy, write_atomically
 from affekt.typed import MisfitError, parse_json, shown
 
@@ -87,7 +87,7 @@ def find_bundle(name_or_folder: str | Path) -> Bundle:
         return read_bundle(name_or_folder)
     known = bundle_folders()
     if str(name_or_folder) not in known:
-        hint = nearest(str(name_or_folder), known)
+        hint = path_advice(str(name_or_folder)) or nearest(str(name_or_folder), known)
         given = shown(str(name_or_folder))
         raise BundleError(f"no model {given}: give a bundle's folder or a name; {hint}")
     return read_bundle(known[str(name_or_folder)])

@@ -15,7 +15,7 @@ import typer
 from affekt import __version__
 from affekt.cli.copies import Copies
 from affekt.cli.inputs import bundle_files, given, named_outputs
-from affekt.cli.progress import progress_bar
+from affekt.cli.progress import Report, progress_bar
 from affekt.cli.terminal import say, say_error
 from affekt.errors import MediaError, OutputError, UsageError
 from affekt.files import file_sha256, refuse_overwrite
@@ -168,7 +168,10 @@ def _read(
     done = [_done(number, item, results, copies) for number, item in enumerate(items)]
     todo = [item for item, place in zip(items, done, strict=True) if place is None]
     failed = False
-    with closing(_predictions(predictor, todo, copies is not None)) as outcomes:
+    with (
+        progress_bar("pictures", wanted=not results.shown) as progress,
+        closing(_predictions(predictor, todo, copies is not None, progress)) as outcomes,
+    ):
         for number, place in enumerate(done):
             if place is not None:
                 results.write(results.earlier.read(place))
@@ -205,12 +208,13 @@ def _copied(copies: Copies, number: int, outcome: Prediction) -> bool:
 
 
 def _predictions(
-    predictor: Predictor, items: Sequence[Source | MediaError], keep_images: bool
+    predictor: Predictor,
+    items: Sequence[Source | MediaError],
+    keep_images: bool,
+    progress: Report,
 ) -> Generator[Prediction | MediaError]:
-    with (
-        progress_bar("pictures") as progress,
-        closing(predictor.predict_stream(items, keep_images=keep_images)) as stream,  # type: ignore[type-var]
-    ):
+    stream = predictor.predict_stream(items, keep_images=keep_images)
+    with closing(stream):  # type: ignore[type-var]
         for number, outcome in enumerate(stream, 1):
             yield outcome
             progress(number, len(items))

@@ -18,18 +18,23 @@ DELAY_S = 2.0
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Report]:
+def progress_bar(what: str, *, wanted: bool = True) -> Iterator[Report]:
     """A function to report progress with; the bar appears once the work takes `DELAY_S`.
 
     Where standard error is no terminal there is no bar.
+
+    Args:
+        what: is counted.
+        wanted: False where results appear on the terminal one by one, for they run into a bar.
     """
     started = time.monotonic()
     bar: Progress | None = None
+    wanted = wanted and sys.stderr.isatty()
 
     def report(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
-            if time.monotonic() - started < DELAY_S or not sys.stderr.isatty():
+            if not wanted or time.monotonic() - started < DELAY_S:
                 return
             bar = _open_bar()
             bar.add_task(what, total=total)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from affekt.errors import MediaError
+from affekt.errors import MediaError, path_advice
 from affekt.media.copies import MARK
 from affekt.media.formats import ACCEPTED, is_picture_name, kind_of_name
 from affekt.media.patterns import matching, parse
@@ -88,7 +88,7 @@ def _expand(word: str, passed: Counter[str]) -> Iterator[Source | MediaError]:
     elif Path(word).is_dir():
         what = f"{word}: the folder holds no picture; {ACCEPTED}"
         yield from _pictures(_visible(word, passed), passed, what)
-    elif glob.has_magic(word) and not os.path.lexists(word):
+    elif glob.has_magic(word) and not path_advice(word) and not os.path.lexists(word):
         pattern = parse(word)
         what = f"{word}: the pattern matches no picture; {ACCEPTED}"
         listings = _unmarked(pattern.base, walk(pattern.base, once=pattern.deep), passed)

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from affekt.errors import MediaError
+from affekt.errors import MediaError, path_advice
 from affekt.media.formats import error_line
 
 STREAM_LIMIT = 256 * 2**20
@@ -26,7 +26,7 @@ def open_stream(source: str | Path | bytes, name: str) -> BinaryIO:
     try:
         stream = Path(source).open("rb")  # noqa: SIM115 (handed on)
     except FileNotFoundError:
-        raise MediaError(f"{name}: no such file") from None
+        raise MediaError(f"{name}: {path_advice(str(source)) or 'no such file'}") from None
     except IsADirectoryError:
         raise MediaError(f"{name}: is a folder, not a picture") from None
     except (OSError, ValueError) as error:

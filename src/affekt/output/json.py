@@ -14,17 +14,21 @@ _CONTROLS = re.compile("[\x7f-\x9f]")
 
 
 class JsonWriter:
-    """A list with one object per picture, one picture per line."""
+    """A list with one object per picture, one picture per line.
+
+    The comma stands before the next one, so that every line is whole as soon as it is written: on
+    a terminal, and in a log of both streams, an error line begins at the left.
+    """
 
     def __init__(self, sink: Sink, labels: Labels | None = None) -> None:
         self._sink = sink
-        self._lead = b"\n"
-        sink.write(b"[", tail=b"]\n")
+        self._lead = b"[\n"
+        sink.write(b"", tail=b"[]\n")
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Writes one frame."""
-        self._sink.write(self._lead + encode(record), tail=b"\n]\n")
-        self._lead = b",\n"
+        self._sink.write(self._lead + encode(record) + b"\n", tail=b"]\n")
+        self._lead = b","
 
     def finish(self) -> None:
         """The sink's tail closes the list."""
@@ -62,10 +66,10 @@ def encode(value: Any) -> bytes:
 def decode_line(line: bytes) -> Any:
     r"""The value on a line that either writer wrote; None for any other line.
 
-    >>> decode_line(b'{"a": 1},\n'), decode_line(b'{"a": 1}\n'), decode_line(b'{"a"')
+    >>> decode_line(b',{"a": 1}\n'), decode_line(b'{"a": 1}\n'), decode_line(b'{"a"')
     ({'a': 1}, {'a': 1}, None)
     """
     try:
-        return json.loads(line.rstrip(b",\n"))
+        return json.loads(line.strip(b",\n"))
     except ValueError:
         return None

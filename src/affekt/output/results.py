@@ -43,6 +43,7 @@ class Results:
         earlier: what they had done, after `begin`; nothing without ``resume``.
         left: the working files of killed runs that can be gone on from.
         others: those of runs with other settings.
+        shown: whether the results appear on a terminal, one by one.
 
     Raises:
         OutputError: nothing can be written there, or another process is writing it.
@@ -52,6 +53,7 @@ class Results:
     def __init__(self, target: str, kind: str, *, resume: bool = False) -> None:
         self._target, self._kind, self._resume = target, kind, resume
         self._stream = StreamSink(target) if is_stream(target) else None
+        self.shown = self._stream is not None and self._stream.shown
         self._output: Output | None = None
         self._count = 0
         self.earlier = Earlier([])

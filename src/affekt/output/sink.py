@@ -69,6 +69,9 @@ class Sink(Protocol):
 class StreamSink:
     """Standard output, a pipe or a device.
 
+    Attributes:
+        shown: whether it is a terminal.
+
     Raises:
         OutputError: it cannot be opened.
     """
@@ -79,11 +82,11 @@ class StreamSink:
         self._written, self._tail = 0, b""
         with opening(target):
             self._stream = _stdout() if target == STDOUT else _open(target)
-        self._shown = not self._own and sys.stdout.isatty()
+        self.shown = not self._own and sys.stdout.isatty()
 
     def write(self, content: bytes, tail: bytes = b"") -> None:
         """Writes; on a terminal control characters are shown as escapes."""
-        self._put(_for_terminal(content) if self._shown else content)
+        self._put(_for_terminal(content) if self.shown else content)
         self._written += len(content)
         self._tail = tail
 
