@@ -23,13 +23,17 @@ PHOTO = Path(str(files("affekt") / "assets" / "astronaut.jpg"))
 EYES_TO_MOUTH = ((200.0, 101.5), (247.5, 102.5), (220.5, 124.0), (198.5, 143.0), (240.0, 143.5))
 MIRRORED = ((212.5, 102.5), (260.0, 101.5), (239.5, 124.0), (220.0, 143.5), (261.5, 143.0))
 FACES = {
-    512: [Face((178.0, 63.0, 268.5, 176.0), 0.93, EYES_TO_MOUTH)],
+    512: [
+        Face((178.0, 63.0, 268.5, 176.0), 0.93, EYES_TO_MOUTH),
+        Face((380.0, 60.0, 470.0, 180.0), 0.8),
+    ],
     640: [
         Face((191.5, 63.0, 282.0, 176.0), 0.9, MIRRORED),
         Face((425.0, 95.5, 470.0, 152.0), 0.8),
     ],
 }
-"""By the width of the picture: one astronaut; her mirror image and a small dark copy."""
+"""By the width of the picture: one astronaut and a place behind her, where the model is in
+doubt and little changes show; her mirror image and a small dark copy."""
 
 BOXES = [(60.0, 10.0, 400.0, 430.0), (360.0, 70.0, 560.0, 320.0), (500.0, 300.0, 630.0, 440.0)]
 """Of three people in the second picture, the last without a face."""
