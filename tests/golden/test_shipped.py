@@ -75,6 +75,15 @@ def test_people_in_boxes(golden: Golden, pictures: list[Path]) -> None:
     golden("shipped-context-boxes", said, tolerance=QUANTISED)
 
 
+@pytest.mark.parametrize("model", ["face", "context"])
+def test_fitted_numbers(golden: Golden, model: str) -> None:
+    """Those that turn outputs into probabilities and labels, and the bytes of the networks."""
+    info = package.find_bundle(model).info
+    fitted = {name: getattr(info, name) for name in ("temperature", "thresholds", "calibration")}
+    networks = {name: sha for name, sha in info.files.items() if name.endswith(".onnx")}
+    golden(f"shipped-{model}-numbers", fitted | {"networks": networks}, tolerance=1e-5)
+
+
 def described(frame: Frame, predictor: Predictor) -> dict[str, Any]:
     """The frame for JSON, but each category's label as its distance from the threshold."""
     said, thresholds = frame.to_dict(), predictor.bundle.info.thresholds
