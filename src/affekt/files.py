@@ -206,6 +206,11 @@ def is_special(path: str | Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there, of any name; False too in a folder that may not be entered."""
+    return os.path.isfile(path)  # noqa: PTH113 (Path.is_file raises for these)
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:

@@ -250,7 +250,7 @@ def test_progress_counts_the_pictures(tiny_emotic: Path) -> None:
 
 def test_an_unwritable_place_is_an_output_error(tiny_emotic: Path) -> None:
     (tiny_emotic.parent / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="cannot write the manifest"):
+    with pytest.raises(OutputError, match="the manifest cannot be written"):
         prepare_emotic(tiny_emotic, tiny_emotic.parent / "file" / "out", detect=None)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from affekt.bundle.spec import INFO_FILE, MODEL_FILE, BundleInfo, describe, parse_info
 from affekt.errors import BundleError, nearest, path_advice
-from affekt.files import file_sha256, tidy, write_atomically
+from affekt.files import file_sha256, is_file, tidy, write_atomically
 from affekt.typed import MisfitError, parse_json, shown
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
@@ -83,7 +83,7 @@ def find_bundle(name_or_folder: str | Path) -> Bundle:
     Raises:
         BundleError: no such folder or name, or the bundle cannot be used.
     """
-    if os.path.isdir(name_or_folder):  # noqa: PTH112 (as `is_file`)
+    if os.path.isdir(name_or_folder):  # noqa: PTH112 (as in `is_file`)
         return read_bundle(name_or_folder)
     known = bundle_folders()
     if str(name_or_folder) not in known:
@@ -124,11 +124,6 @@ def user_models() -> Path | None:
         return Path.home() / ".local" / "share" / "affekt" / "models"
     except RuntimeError:
         return None
-
-
-def is_file(path: Path) -> bool:
-    """Whether a file is there, of any name; False too in a folder that may not be entered."""
-    return os.path.isfile(path)  # noqa: PTH113 (Path.is_file raises for these)
 
 
 def _list(root: Path) -> list[Path]:

@@ -13,6 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from affekt.data.locations import (
+    LINKS_KEY,
+    LINKS_LEAD_OUT,
+    LinkWatch,
+    locate,
+    location_problem,
+)
 from affekt.data.parquet import (
     FACES,
     SPLITS,
@@ -22,14 +29,18 @@ from affekt.data.parquet import (
     count_rows,
     make_metadata,
     manifest_file,
+    read_entry,
     read_metadata,
+    read_note,
     stream_records,
     write_records,
 )
 from affekt.errors import DataError, MediaError, MissingExtraError, nearest
+from affekt.files import is_file
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.media import ImageRgb, read_picture
 from affekt.results import BoxXyxy
+from affekt.typed import shown
 
 try:
     import pyarrow as pa
@@ -37,6 +48,8 @@ except ImportError as error:
     raise MissingExtraError("a manifest", "data") from error
 
 VERSION = 1
+FARTHEST = 1_000_000
+"""No edge of a box lies farther out, in pixels."""
 
 _SIDES = ("x1", "y1", "x2", "y2")
 _TEXT = ("label", "path", "subject", "gender", "age", "exclude")
@@ -56,7 +69,7 @@ class FaceRow:
         roll: the face's in-plane rotation in degrees, 0 where unknown.
         soft: label to share; the shares sum to 1. Empty only in an excluded row.
         label: the hard label for evaluation, None where no label has the most votes.
-        path: the picture's file, absolute or relative to the manifest's root.
+        path: the picture's file below the manifest's root, see `affekt.data.locations`.
         content: the encoded picture itself, instead of the path.
         majority: whether ``label`` also has a strict majority, None where there were no votes.
         subject: who it is, where known.
@@ -108,7 +121,8 @@ def _problem(row: FaceRow, labels: tuple[str, ...]) -> str | None:
         return None
     if not (row.path or row.content):
         return "neither a path nor packed bytes"
-    return _box_problem(row) or _shares_problem(row)
+    where = location_problem(row.path) if row.path else None
+    return where or _box_problem(row) or _shares_problem(row)
 
 
 def _box_problem(row: FaceRow) -> str | None:
@@ -117,6 +131,8 @@ def _box_problem(row: FaceRow) -> str | None:
     x1, y1, x2, y2 = row.box_xyxy
     if x2 <= x1 or y2 <= y1:
         return f"the box {row.box_xyxy} has no area, expected left < right and top < bottom"
+    if max(map(abs, (*row.box_xyxy, row.roll))) > FARTHEST:
+        return f"the box or roll is beyond {FARTHEST:,} pixels: {row.box_xyxy}, {row.roll}"
     return None
 
 
@@ -152,16 +168,15 @@ def write_manifest(
         DataError: a row that cannot be used.
         OutputError: the file cannot be written.
     """
-    records = (_record(row, labels) for row in rows)
-    meta = make_metadata(FACES, VERSION, root) | {"labels": json.dumps(labels)}
-    return write_records(
-        manifest_file(path),
-        records,
-        _schema(labels),
-        meta=meta,
-        note=lambda: note,
-        packed=("content",),
-    )
+    file = manifest_file(path)
+    watch = LinkWatch(file.parent / root)
+
+    def meta() -> dict[str, str]:
+        plain = make_metadata(FACES, VERSION, root, note)
+        return {**plain, "labels": json.dumps(labels), **watch.metadata()}
+
+    records = (_record(row, labels, watch) for row in rows)
+    return write_records(file, records, _schema(labels), meta=meta, packed=("content",))
 
 
 def _schema(labels: tuple[str, ...]) -> Any:
@@ -174,8 +189,9 @@ def _schema(labels: tuple[str, ...]) -> Any:
     return pa.schema(fields)
 
 
-def _record(row: FaceRow, labels: tuple[str, ...]) -> dict[str, Any]:
+def _record(row: FaceRow, labels: tuple[str, ...], watch: LinkWatch) -> dict[str, Any]:
     check_row(row, labels)
+    watch.see(None if row.content else row.path)
     missing = 0.0 if row.soft else None
     return {
         **{name: getattr(row, name) for name in ("id", "source", "split", "width", "height")},
@@ -194,12 +210,14 @@ class Manifest:
         labels: the labels that shares are given for.
         root: the folder that relative paths start from.
         note: where the set comes from and how it was prepared.
+        links: whether it was made from links that lead out of the root.
     """
 
     path: Path
     labels: tuple[str, ...]
     root: Path
     note: dict[str, str]
+    links: bool = False
 
     @classmethod
     def open(cls, path: str | Path) -> Manifest:
@@ -211,10 +229,10 @@ class Manifest:
         file = manifest_file(path)
         names, meta = read_metadata(file)
         check_metadata(file, meta, kind=FACES, version=VERSION, keys=("labels", "root", "note"))
-        labels = tuple(json.loads(meta["labels"]))
-        _check_labels(file, labels)
+        labels = _labels(file, read_entry(file, meta, "labels"))
         check_columns(file, names, _schema(labels).names)
-        return cls(file, labels, file.parent / meta["root"], json.loads(meta["note"]))
+        links = meta.get(LINKS_KEY) == LINKS_LEAD_OUT
+        return cls(file, labels, file.parent / meta["root"], read_note(file, meta), links)
 
     def count(self, split: str | None = None) -> int:
         """How many rows of a split (of all splits without one) are in use."""
@@ -227,11 +245,19 @@ class Manifest:
             DataError: an unknown split, or a row that `check_row` refuses.
         """
         check_split(split)
-        for record in stream_records(self.path):
+        for record in stream_records(self.path, _schema(self.labels)):
             row = _row(record, self.labels)
             check_row(row, self.labels)
             if split in (None, row.split) and (include_excluded or row.exclude is None):
                 yield row
+
+    def file(self, name: str) -> Path:
+        """Where the picture of that name lies.
+
+        Raises:
+            DataError: outside of the root.
+        """
+        return locate(self.root, name, links=self.links)
 
     def verify(self) -> None:
         """Check every row in use, and that every file it names exists, without reading pictures.
@@ -239,8 +265,8 @@ class Manifest:
         Raises:
             DataError: the first row that cannot be used, or how many files are missing.
         """
-        named = (row.path for row in self.rows() if row.path and not row.content)
-        missing = [path for path in named if not (self.root / path).is_file()]
+        named = [row.path for row in self.rows() if row.path and not row.content]
+        missing = [name for name in named if not is_file(self.file(name))]
         if missing:
             raise DataError(
                 f"{self.path}: {len(missing)} pictures are missing, the first is "
@@ -248,12 +274,17 @@ class Manifest:
             )
 
 
-def _check_labels(file: Path, labels: tuple[str, ...]) -> None:
-    for label in labels:
+def _labels(file: Path, names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{file}: its metadata 'labels' is not a list of names")
+    for label in names:
         if label not in PRIMARY_AND_CONTEMPT:
             raise DataError(
-                f"{file}: unknown label {label!r}: {nearest(label, PRIMARY_AND_CONTEMPT)}"
+                f"{file}: unknown label {shown(label)}: {nearest(label, PRIMARY_AND_CONTEMPT)}"
             )
+        if names.count(label) > 1:
+            raise DataError(f"{file}: its metadata 'labels' has {label!r} twice")
+    return tuple(names)
 
 
 def _row(record: dict[str, Any], labels: tuple[str, ...]) -> FaceRow:
@@ -273,10 +304,16 @@ def read_face_picture(manifest: Manifest, row: FaceRow) -> ImageRgb:
     Raises:
         DataError: the file is missing, or its picture cannot be read.
     """
-    source = row.content if row.content else manifest.root / (row.path or "")
-    if isinstance(source, Path) and not source.is_file():
-        raise DataError(f"face {row.id!r} of {row.source!r}: no picture at {source}")
+    name = f"face {row.id!r} of {row.source!r}"
     try:
-        return read_picture(source)
-    except MediaError as error:
-        raise DataError(f"face {row.id!r} of {row.source!r}: {error}") from error
+        if row.content:
+            return read_picture(row.content)
+        return read_picture(_existing(manifest.file(row.path or "")))
+    except (DataError, MediaError) as error:
+        raise DataError(f"{name}: {error}") from error
+
+
+def _existing(file: Path) -> Path:
+    if not is_file(file):
+        raise DataError(f"no picture at {file}")
+    return file

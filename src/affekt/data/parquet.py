@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from affekt.errors import DataError, MissingExtraError, OutputError, nearest
 from affekt.files import remove_abandoned, whole_file
+from affekt.typed import MisfitError, parse_json
 
 try:
     import pyarrow as pa
@@ -58,8 +60,7 @@ def write_records(
     records: Iterable[Mapping[str, Any]],
     schema: Any,
     *,
-    meta: Mapping[str, str],
-    note: Callable[[], Note],
+    meta: Callable[[], Mapping[str, str]],
     packed: Sequence[str] = (),
 ) -> int:
     """Write records as they come, in constant memory; the file appears only when it is complete.
@@ -68,8 +69,7 @@ def write_records(
         target: the file.
         records: one mapping per row, with the schema's names.
         schema: of Arrow.
-        meta: the file's metadata, see `make_metadata`.
-        note: asked for when the last row is written.
+        meta: gives the file's metadata, see `make_metadata`, when the last row is written.
         packed: columns whose values hardly repeat.
 
     Returns:
@@ -82,7 +82,7 @@ def write_records(
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(target)
         with whole_file(target) as stream:
-            return _write(stream, records, schema, packed, lambda: {**meta, **_note(note())})
+            return _write(stream, records, schema, packed, meta)
     except OSError as error:
         raise OutputError(
             f"{target}: the manifest cannot be written ({error.strerror or error})"
@@ -106,13 +106,10 @@ def _write(
     return count
 
 
-def _note(note: Note) -> dict[str, str]:
-    return {"note": json.dumps(dict(note))}
-
-
-def make_metadata(kind: str, version: int, root: str) -> dict[str, str]:
-    """What the metadata of every manifest begins with; `check_metadata` is its counterpart."""
-    return {VERSION_KEY: str(version), KIND_KEY: kind, "root": root}
+def make_metadata(kind: str, version: int, root: str, note: Note) -> dict[str, str]:
+    """What the metadata of every manifest holds; `check_metadata` is its counterpart."""
+    written = json.dumps(dict(note))
+    return {VERSION_KEY: str(version), KIND_KEY: kind, "root": root, "note": written}
 
 
 def read_metadata(file: Path) -> tuple[list[str], dict[str, str]]:
@@ -123,12 +120,9 @@ def read_metadata(file: Path) -> tuple[list[str], dict[str, str]]:
     """
     if not file.is_file():
         raise DataError(f"no manifest at {file}: make one with `affekt prepare`")
-    try:
-        with pq.ParquetFile(file) as opened:
-            names, meta = opened.schema_arrow.names, opened.metadata.metadata
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{file} is not a readable Parquet file: {_line(error)}") from error
-    plain = {key.decode(): value.decode() for key, value in (meta or {}).items() if _is_text(key)}
+    with _reading(file), pq.ParquetFile(file) as opened:
+        names, meta = opened.schema_arrow.names, opened.metadata.metadata
+        plain = {k.decode(): v.decode() for k, v in (meta or {}).items() if _is_text(k)}
     return names, plain
 
 
@@ -155,36 +149,81 @@ def check_metadata(
             raise DataError(f"{file} is not an affekt manifest: its metadata lacks {key!r}")
 
 
+def read_note(file: Path, meta: Mapping[str, str]) -> dict[str, str]:
+    """The note that `make_metadata` wrote.
+
+    Raises:
+        DataError: it is none.
+    """
+    note = read_entry(file, meta, "note")
+    if not isinstance(note, dict) or not all(isinstance(text, str) for text in note.values()):
+        raise DataError(f"{file}: its metadata 'note' is not a table of texts")
+    return note
+
+
+def read_entry(file: Path, meta: Mapping[str, str], key: str) -> Any:
+    """What an entry of the metadata holds as JSON.
+
+    Raises:
+        DataError: it is no JSON.
+    """
+    try:
+        return parse_json(meta[key])
+    except MisfitError as error:
+        raise DataError(f"{file}: its metadata {key!r} cannot be read ({error})") from None
+
+
 def check_columns(file: Path, names: Sequence[str], expected: Sequence[str]) -> None:
-    """Refuse a manifest that lacks a column.
+    """Refuse a manifest that lacks a column, or has one twice.
 
     Raises:
         DataError: it names the column and what is expected.
     """
-    lacking = [name for name in expected if name not in names]
-    if lacking:
-        raise DataError(f"{file} lacks the column {lacking[0]!r}, expected {', '.join(expected)}")
+    for name in expected:
+        if names.count(name) != 1:
+            problem = "has two columns" if name in names else "lacks the column"
+            raise DataError(f"{file} {problem} {name!r}, expected {', '.join(expected)}")
 
 
-def stream_records(file: Path) -> Iterator[dict[str, Any]]:
+def stream_records(file: Path, schema: Any) -> Iterator[dict[str, Any]]:
     """The rows in the file's order, in constant memory.
+
+    Args:
+        file: whose columns `check_columns` found.
+        schema: the types that the rows get; a value that none of them can hold is an error.
+
+    Raises:
+        DataError: the file is damaged, a column is of another type, or lacks a value.
+    """
+    with _reading(file), pq.ParquetFile(file) as opened:
+        for batch in opened.iter_batches(batch_size=ROWS_PER_GROUP, columns=schema.names):
+            table = pa.table(batch).select(schema.names)
+            for field in schema:
+                if not field.nullable and table[field.name].null_count:
+                    raise DataError(f"{file}: the column {field.name!r} lacks a value")
+            yield from table.cast(schema).to_pylist()
+
+
+def count_rows(file: Path, split: str | None) -> int:
+    """How many rows of a split (of all splits without one) are in use.
 
     Raises:
         DataError: the file is damaged.
     """
-    try:
-        with pq.ParquetFile(file) as opened:
-            for batch in opened.iter_batches(batch_size=ROWS_PER_GROUP):
-                yield from batch.to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{file} is not a readable Parquet file: {_line(error)}") from error
-
-
-def count_rows(file: Path, split: str | None) -> int:
-    """How many rows of a split (of all splits without one) are in use."""
-    columns = pq.read_table(file, columns=["split", "exclude"])
-    pairs = zip(*(columns[name].to_pylist() for name in columns.column_names), strict=True)
+    with _reading(file):
+        columns = pq.read_table(file, columns=["split", "exclude"])
+        pairs = zip(*(columns[name].to_pylist() for name in ("split", "exclude")), strict=True)
     return sum(split in (None, own) and exclude is None for own, exclude in pairs)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Whatever Arrow makes of a damaged file is one line."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, MemoryError, pa.ArrowException) as error:
+        reason = _line(error) or type(error).__name__
+        raise DataError(f"{file} is not a readable Parquet file: {reason}") from error
 
 
 def _is_text(key: bytes) -> bool:

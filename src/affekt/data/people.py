@@ -8,7 +8,6 @@ was seen in training says so in ``leak``.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,8 +15,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from affekt.data.locations import (
+    LINKS_KEY,
+    LINKS_LEAD_OUT,
+    LinkWatch,
+    locate,
+    location_problem,
+)
+from affekt.data.npy import read_npy
 from affekt.data.parquet import (
     FACES,
     KIND_KEY,
@@ -30,13 +35,16 @@ from affekt.data.parquet import (
     make_metadata,
     manifest_file,
     read_metadata,
+    read_note,
     stream_records,
     write_records,
 )
 from affekt.errors import DataError, MediaError, MissingExtraError, nearest
+from affekt.files import is_file
 from affekt.labels import CATEGORIES, VAD, VAD_RANGE
-from affekt.media import ImageRgb, read_picture, resize, to_rgb
+from affekt.media import PIXEL_LIMIT, ImageRgb, read_picture, resize, to_rgb
 from affekt.results import BoxXyxy, Face
+from affekt.typed import shown
 
 try:
     import pyarrow as pa
@@ -44,6 +52,9 @@ except ImportError as error:
     raise MissingExtraError("a manifest", "data") from error
 
 VERSION = 1
+LANDMARKS = 5
+FARTHEST = 1_000_000
+"""No edge of a face lies farther out, in pixels."""
 
 Vad = tuple[float, float, float]
 """Valence, arousal, dominance, each from 1 to 10."""
@@ -132,8 +143,10 @@ def check_person(row: PersonRow) -> None:
     """
     check_split(row.split)
     problem = _label_problem(row)
+    if problem is None and row.picture is not None:
+        problem = location_problem(row.picture)
     if problem is None and row.exclude is None:
-        problem = _size_problem(row) or _box_problem(row)
+        problem = _size_problem(row) or _box_problem(row) or _face_problem(row.face)
     if problem:
         raise DataError(f"person {row.id!r} of {row.source!r}: {problem}")
 
@@ -168,6 +181,21 @@ def _box_problem(row: PersonRow) -> str | None:
     return None
 
 
+def _face_problem(face: Face | None) -> str | None:
+    if face is None:
+        return None
+    points = face.landmarks_xy or ()
+    values = [*face.box_xyxy, face.score, *(value for point in points for value in point)]
+    if not all(math.isfinite(value) and abs(value) <= FARTHEST for value in values):
+        return f"the face {face} is not made of numbers within {FARTHEST:,}"
+    x1, y1, x2, y2 = face.box_xyxy
+    if x2 <= x1 or y2 <= y1:
+        return f"the face's box {face.box_xyxy} has no area"
+    if points and len(points) != LANDMARKS:
+        return f"the face has {len(points)} landmarks, expected {LANDMARKS}"
+    return None if 0 <= face.score <= 1 else f"the face's score {face.score} is not 0 to 1"
+
+
 def write_people(
     path: str | Path,
     rows: Iterable[PersonRow],
@@ -190,12 +218,15 @@ def write_people(
         DataError: a row that cannot be used.
         OutputError: the file cannot be written.
     """
-    records = (_record(row) for row in rows)
-    close = note if callable(note) else lambda: note
-    meta = make_metadata(PEOPLE, VERSION, root)
-    return write_records(
-        manifest_file(path), records, _schema(), meta=meta, note=close, packed=("id",)
-    )
+    file = manifest_file(path)
+    watch = LinkWatch(file.parent / root)
+
+    def meta() -> dict[str, str]:
+        said = note() if callable(note) else note
+        return {**make_metadata(PEOPLE, VERSION, root, said), **watch.metadata()}
+
+    records = (_record(row, watch) for row in rows)
+    return write_records(file, records, _schema(), meta=meta, packed=("id",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +237,13 @@ class PersonManifest:
         path: the Parquet file.
         root: the folder that pictures' paths start from.
         note: where the set comes from and how it was prepared.
+        links: whether it was made from links that lead out of the root.
     """
 
     path: Path
     root: Path
     note: dict[str, str]
+    links: bool = False
 
     @classmethod
     def open(cls, path: str | Path) -> PersonManifest:
@@ -223,7 +256,16 @@ class PersonManifest:
         names, meta = read_metadata(file)
         check_metadata(file, meta, kind=PEOPLE, version=VERSION, keys=("root", "note"))
         check_columns(file, names, _schema().names)
-        return cls(file, file.parent / meta["root"], json.loads(meta["note"]))
+        links = meta.get(LINKS_KEY) == LINKS_LEAD_OUT
+        return cls(file, file.parent / meta["root"], read_note(file, meta), links)
+
+    def file(self, name: str) -> Path:
+        """Where the picture of that name lies.
+
+        Raises:
+            DataError: outside of the root.
+        """
+        return locate(self.root, name, links=self.links)
 
     @property
     def fingerprint(self) -> str:
@@ -242,8 +284,8 @@ class PersonManifest:
             DataError: an unknown split, a row that `check_person` refuses, or a damaged file.
         """
         check_split(split)
-        for record in stream_records(self.path):
-            row = _row(record)
+        for record in stream_records(self.path, _schema()):
+            row = _read_row(record, self.path)
             check_person(row)
             if split in (None, row.split) and (include_excluded or row.exclude is None):
                 yield row
@@ -268,14 +310,14 @@ def read_person_picture(manifest: PersonManifest, row: PersonRow) -> ImageRgb:
     name = f"person {row.id!r} of {row.source!r}"
     if row.picture is None:
         raise DataError(f"{name}: the manifest {manifest.path} holds labels without pictures")
-    file = manifest.root / row.picture
-    if not file.is_file():
-        raise DataError(f"{name}: no picture at {file}")
     try:
-        if file.suffix == ".npy":
-            return _stretched(read_array(file), row.width, row.height)
-        return read_picture(file)
-    except MediaError as error:
+        file = manifest.file(row.picture)
+        if not is_file(file):
+            raise DataError(f"no picture at {file}")
+        if file.suffix != ".npy":
+            return read_picture(file)
+        return _stretched(read_array(file), row.width, row.height)
+    except (DataError, MediaError) as error:
         raise DataError(f"{name}: {error}") from error
 
 
@@ -286,12 +328,16 @@ def read_array(file: Path) -> ImageRgb:
         MediaError: not an array of a picture.
     """
     try:
-        return to_rgb(np.load(file, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
+        return to_rgb(read_npy(file))
+    except (OSError, ValueError) as error:
         raise MediaError(f"{file}: not a readable array ({error})") from None
+    except MediaError as error:
+        raise MediaError(f"{file}: {error}") from None
 
 
 def _stretched(image_rgb: ImageRgb, width: int, height: int) -> ImageRgb:
+    if width * height > PIXEL_LIMIT:
+        raise MediaError(f"{width} x {height} pixels stated, at most {PIXEL_LIMIT:,} are read")
     same = image_rgb.shape[:2] == (height, width)
     return image_rgb if same else resize(image_rgb, width, height)
 
@@ -311,8 +357,9 @@ def _schema() -> Any:
     return pa.schema(fields)
 
 
-def _record(row: PersonRow) -> dict[str, Any]:
+def _record(row: PersonRow, watch: LinkWatch) -> dict[str, Any]:
     check_person(row)
+    watch.see(row.picture)
     plain = ("id", "source", "split", "width", "height", "people", *_TEXT)
     return {
         **{name: getattr(row, name) for name in plain},
@@ -335,6 +382,15 @@ def _face_record(face: Face) -> dict[str, Any]:
         "score": face.score,
         "landmarks": None if points is None else [value for point in points for value in point],
     }
+
+
+def _read_row(record: dict[str, Any], file: Path) -> PersonRow:
+    try:
+        return _row(record)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{file}: person {shown(record['id'])} lacks a value of a vote or face ({error})"
+        ) from None
 
 
 def _row(record: dict[str, Any]) -> PersonRow:

@@ -15,12 +15,12 @@ from affekt.bundle import (
     Bundle,
     StreamSpec,
     find_bundle,
-    is_file,
     model_roots,
     read_bundle,
 )
 from affekt.crops import STREAMS
 from affekt.errors import BundleError
+from affekt.files import is_file
 from affekt.geometry import GEOMETRY_FEATURES, mirror_geometry
 from affekt.inference.runtime import CropNetwork, FaceModel, check_crops, widths
 from affekt.inference.session import FloatArray32, Node, Session, open_part
