@@ -13,8 +13,11 @@ from onnx import numpy_helper
 
 from affekt.bundle import Bundle, find_bundle, write_bundle
 from affekt.errors import BundleError
-from affekt.inference.runtime import CHUNK, FaceModel, softmax
+from affekt.inference.runtime import CHUNK_PIXELS, FaceModel, softmax
 from affekt.inference.session import open_session
+
+CHUNK = CHUNK_PIXELS // 32**2
+"""Crops of the tiny model that go through it at once."""
 
 
 def crops(count: int, size: int, seed: int = 0) -> np.ndarray:
