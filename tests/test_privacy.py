@@ -9,35 +9,74 @@ from pathlib import Path
 
 import pytest
 
-from fakes.quiet import run_quietly
+from fakes.quiet import Ended, run_quietly
 
 LONG_ENOUGH = 15
 """Seconds; ONNX Runtime's first upload comes about ten after its import."""
 
-PREDICT = """
+EVERYTHING = """
 import time
 start = time.monotonic()
-import affekt
+from pathlib import Path
+import numpy as np
+from PIL import Image
 from affekt import cli
-from affekt.view import plots
+
+def run(*words):
+    try:
+        cli.main(words)
+    except SystemExit as end:
+        assert not end.code, words
+
+import affekt
 photo = affekt.__path__[0] + "/assets/astronaut.jpg"
-for model in ("context", "face"):
-    assert affekt.load(model).predict(photo).people
-try:
-    cli.main(["predict", photo, "--output", "people.csv", "--annotate", "drawn", "--blur"])
-except SystemExit as end:
-    assert not end.code
-plots.plot_confusion([[1, 0], [0, 1]], ["a", "b"], "confusion.png")
+assert affekt.load("face").predict(photo).people
+run("predict", photo, "--output", "people.csv", "--annotate", "drawn", "--blur")
+
+for number, label in enumerate(("anger", "happiness")):
+    for split in ("train", "val"):
+        Path("faces", split, label).mkdir(parents=True)
+        for i in range(8):
+            dice = np.random.default_rng([i, len(split)])
+            face = dice.integers(0, 128, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(face + np.uint8(100 * number)).save(f"faces/{split}/{label}/{i}.png")
+Path("recipe.toml").write_text('''
+run.out = "run"
+data.manifests = ["set"]
+data.workers = 1
+model.backbone = "test_resnet"
+model.weights = "random"
+model.size = 64
+optim.epochs = 1
+optim.batch = 8
+''')
+run("prepare", "folders", "faces", "--out", "set")
+run("train", "recipe.toml")
+run("export", "run/best.safetensors", "--out", "mine", "--name", "mine", "--calibrate", "set")
+run("evaluate", "--model", "mine", "--data", "set", "--split", "val", "--confusion", "seen.png")
+
 time.sleep(max(0, start + {seconds} - time.monotonic()))
 print("done")
 """
 
 
-def test_predicting_opens_no_internet_socket_and_leaves_no_file(tmp_path: Path) -> None:
-    ended = run_quietly(PREDICT.format(seconds=LONG_ENOUGH), tmp_path)
-    assert (ended.code, ended.stdout) == (0, "done\n"), ended.stderr
-    assert {"work/confusion.png", "work/people.csv", "work/drawn/astronaut.jpg"} <= {*ended.left}
-    assert not [name for name in ended.left if not name.startswith("work/")]
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """A process that has predicted, prepared, trained, exported, measured, drawn and waited."""
+    code = EVERYTHING.replace("{seconds}", str(LONG_ENOUGH))
+    return run_quietly(code, tmp_path_factory.mktemp("quiet"))
+
+
+def test_nothing_opens_an_internet_socket(ended: Ended) -> None:
+    assert ended.code == 0 and ended.stdout.endswith("done\n"), ended.stderr
+
+
+def test_nothing_is_left_in_the_home_folder(ended: Ended) -> None:
+    wanted = ("people.csv", "drawn/astronaut.jpg", "mine/model.onnx", "seen.png")
+    assert {f"work/{name}" for name in wanted} <= {*ended.left}
+    assert not [name for name in ended.left if name.startswith("home/")]
+    temporary = {name for name in ended.left if name.startswith("temporary/")}
+    assert all(name.startswith("temporary/torchinductor_") for name in temporary), temporary
 
 
 @pytest.mark.parametrize(

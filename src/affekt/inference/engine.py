@@ -1,9 +1,4 @@
-"""ONNX Runtime, which no other module imports: it must be told to be quiet before its import.
-
-Since 1.32 it writes an identifier and a database of events below the home folder, and sends them
-to Microsoft, unless ``ORT_DISABLE_TELEMETRY`` is set when it is imported. A value that the user has
-set is left alone.
-"""
+"""ONNX Runtime, which no other module imports: see `affekt.privacy`."""
 
 from __future__ import annotations
 
@@ -11,13 +6,14 @@ import os
 import sys
 from typing import Any
 
-_CHOSEN = "ORT_DISABLE_TELEMETRY" in os.environ
-_EARLIER = "onnxruntime" in sys.modules
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+from affekt.privacy import send_nothing
+
+_TOO_LATE = "onnxruntime" in sys.modules and "ORT_DISABLE_TELEMETRY" not in os.environ
+send_nothing()
 
 import onnxruntime  # noqa: E402
 
-if _EARLIER and not _CHOSEN:  # by the program around: what it has not sent yet can be withheld
+if _TOO_LATE:  # the program around has imported it: what is not sent yet can be withheld
     onnxruntime.disable_telemetry_events()
 
 InferenceSession, SessionOptions = onnxruntime.InferenceSession, onnxruntime.SessionOptions
