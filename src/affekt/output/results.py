@@ -23,7 +23,7 @@ from affekt.output.sink import (
     is_stream,
     opening,
 )
-from affekt.output.stopping import check_stopped, shielded
+from affekt.output.stopping import shielded
 from affekt.output.table import Labels
 
 
@@ -103,9 +103,9 @@ class Results:
         """
         if self._output is None:
             raise OutputError(f"{self._target}: not begun")
-        self._output.write(record)
-        self._count += 1
-        check_stopped()
+        with shielded():  # the bytes, and what is known of them
+            self._output.write(record)
+            self._count += 1
 
     def __enter__(self) -> Results:
         return self
