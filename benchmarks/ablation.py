@@ -22,10 +22,10 @@ import numpy as np
 from lightning_fabric import Fabric
 
 import output
+from affekt.arrays import FloatArray
 from affekt.data.people import PersonManifest, picture_of
 from affekt.data.people_dataset import PersonDataset
 from affekt.errors import UsageError
-from affekt.evaluation.metrics import FloatArray
 from affekt.evaluation.people_bootstrap import estimate, sample_figures
 from affekt.evaluation.people_figures import ScoredPeople, main_figures
 from affekt.evaluation.tables import interval_text

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from affekt.evaluation.bootstrap import percentile_interval, resample
-from affekt.evaluation.metrics import (
+from affekt.evaluation.metrics.single_label import (
     accuracy,
     balanced_accuracy,
     confusion_matrix,

@@ -8,7 +8,8 @@ import pytest
 
 from affekt.errors import DataError, UsageError
 from affekt.evaluation.comparison import compare, compare_bundles, p_value
-from affekt.evaluation.multilabel import average_precision, mean_over_categories
+from affekt.evaluation.metrics.multi_label import average_precision
+from affekt.evaluation.metrics.weighing import mean_over_labels
 
 LIMITS = (np.full(26, 0.5), np.full(26, 0.5))
 
@@ -23,7 +24,7 @@ def test_a_better_model_is_better_beyond_chance(make_predictions):
     found = comparison(a, b)
     line = found.differences["map"]
     expected = [
-        float(mean_over_categories(average_precision(x.truth, x.probabilities))) for x in (a, b)
+        float(mean_over_labels(average_precision(x.truth, x.probabilities))) for x in (a, b)
     ]
     assert (line.a, line.b) == pytest.approx(expected)
     assert line.difference.value == pytest.approx(expected[1] - expected[0])

@@ -1,11 +1,19 @@
 """What the plots show, against scikit-learn."""
 
 import numpy as np
+import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve
 
-from affekt.evaluation.curves import cooccurrence, precision_recall, reliability_curve
-from affekt.evaluation.multilabel import bins_of, calibration_errors
+from affekt.evaluation.curves import (
+    confidence_bins,
+    cooccurrence,
+    precision_recall,
+    reliability_curve,
+)
+from affekt.evaluation.metrics.multi_label import calibration_errors
+from affekt.evaluation.metrics.single_label import expected_calibration_error
+from affekt.evaluation.metrics.weighing import bins_of
 
 
 def scored(n=300):
@@ -40,3 +48,14 @@ def test_cooccurrence_by_hand():
     shares = cooccurrence([[1, 1, 0], [1, 0, 0], [0, 1, 0]])
     np.testing.assert_allclose(shares[0], [1, 0.5, 0])
     assert np.isnan(shares[2]).all()
+
+
+def test_confidence_bins_recombine_to_the_calibration_error():
+    rng = np.random.default_rng(3)
+    p, y = rng.dirichlet(np.ones(4), 500), rng.integers(0, 4, 500)
+    bins = confidence_bins(p, y)
+    gap = np.nan_to_num(np.abs(bins["accuracy"] - bins["confidence"]))
+    assert bins["count"].sum() == 500
+    assert (gap * bins["count"]).sum() / 500 == pytest.approx(
+        expected_calibration_error(p, y).item()
+    )

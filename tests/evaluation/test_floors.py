@@ -4,7 +4,8 @@ import numpy as np
 
 from affekt.data.people import PersonRow
 from affekt.evaluation.floors import PersonTable, floor_predictions, person_table, train_table
-from affekt.evaluation.multilabel import average_precision, mean_absolute_error
+from affekt.evaluation.metrics.dimensional import mean_absolute_error
+from affekt.evaluation.metrics.multi_label import average_precision
 from affekt.geometry import person_geometry
 from affekt.labels import CATEGORIES
 

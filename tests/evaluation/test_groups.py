@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from affekt.evaluation.groups import MIN_PERSONS, gaps, group_figures, warnings_of
-from affekt.evaluation.multilabel import average_precision, jaccard, mean_over_categories
+from affekt.evaluation.metrics.multi_label import average_precision, jaccard
+from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.evaluation.people_figures import ScoredPeople
 
 LIMITS = np.full(26, 0.5)
@@ -23,7 +24,7 @@ def test_a_groups_figures_are_those_of_its_members(make_predictions):
     members = np.array([value == "Female" for value in said.groups["gender"]])
     assert (female.value, female.n, female.categories) == ("Female", int(members.sum()), 25)
     truth, p = said.truth[members], said.probabilities[members]
-    ap = mean_over_categories(average_precision(truth, p))
+    ap = mean_over_labels(average_precision(truth, p))
     assert female.figures["map"].value == pytest.approx(ap)
     assert female.figures["jaccard"].value == pytest.approx(jaccard(truth, p >= 0.5))
     assert female.figures["map"].low <= ap <= female.figures["map"].high

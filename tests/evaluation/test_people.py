@@ -12,7 +12,8 @@ from affekt.data.people import PersonManifest, read_person_picture, write_people
 from affekt.errors import BundleError, DataError, OutputError
 from affekt.evaluation import people as room
 from affekt.evaluation.floors import PersonTable
-from affekt.evaluation.multilabel import average_precision, mean_over_categories
+from affekt.evaluation.metrics.multi_label import average_precision
+from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.evaluation.people import evaluate_people, predict_people, score_people
 from affekt.evaluation.predictions_file import write_person_predictions
 from affekt.inference.context import ContextModel
@@ -44,7 +45,7 @@ def test_the_figures_are_those_of_the_persons_one_by_one(tiny_context, manifest,
     np.testing.assert_allclose(evaluation.predictions.vad, vad, atol=1e-4)
     truth = np.array([[name in row.categories for name in CATEGORIES] for row in rows])
     figures = evaluation.to_dict()
-    expected = mean_over_categories(average_precision(truth, p))
+    expected = mean_over_labels(average_precision(truth, p))
     assert figures["n"] == len(rows) == 48 and figures["pictures"] == 24
     assert figures["map"] == pytest.approx(float(expected), abs=1e-4)
     low, high = figures["map_ci95"]

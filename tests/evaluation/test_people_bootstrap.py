@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from affekt.evaluation.multilabel import average_precision, mean_over_categories
+from affekt.evaluation.metrics.multi_label import average_precision
+from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.evaluation.people_bootstrap import CHUNK, estimate, picture_draws, sample_figures
 
 
@@ -55,14 +56,14 @@ def test_the_interval_of_a_small_sample_holds_the_true_figure():
     rng = np.random.default_rng(0)
     truth = rng.random((20_000, 8)) < 0.05
     scores = rng.random(truth.shape) + 0.15 * truth
-    true_map = float(mean_over_categories(average_precision(truth, scores)))
+    true_map = float(mean_over_labels(average_precision(truth, scores)))
     held = 0
     for trial in range(40):
         rows = rng.choice(len(truth), 150, replace=False)
 
         def figures(weights, rows=rows):
             found = average_precision(truth[rows], scores[rows], weights)
-            return {"map": mean_over_categories(found)}
+            return {"map": mean_over_labels(found)}
 
         own, samples = sample_figures(figures, range(150), n_resamples=100, seed=trial)
         _, low, high = estimate(own["map"], samples["map"])

@@ -17,7 +17,7 @@ from affekt.bundle import Bundle, read_bundle
 from affekt.data.people import PersonManifest, read_person_picture
 from affekt.data.people_dataset import PersonDataset, collate_people
 from affekt.errors import BundleError, UsageError
-from affekt.evaluation.calibration import fit_platt
+from affekt.evaluation.fitting.platt import fit_platt
 from affekt.inference.context import ContextModel
 from affekt.labels import CATEGORIES
 from affekt.models.context import load_context

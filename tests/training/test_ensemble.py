@@ -18,8 +18,8 @@ from affekt.cli.app import app
 from affekt.data.people import PersonManifest
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.ensemble import name_candidates
+from affekt.evaluation.fitting.thresholds import break_even_thresholds
 from affekt.evaluation.people import predict_people
-from affekt.evaluation.thresholds import break_even_thresholds
 from affekt.inference.context import ContextModel, ContextOutput
 from affekt.labels import CATEGORIES
 from affekt.results import BoxXyxy

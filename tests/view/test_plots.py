@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from affekt.errors import DataError, OutputError
-from affekt.evaluation.metrics import reliability
+from affekt.evaluation.curves import confidence_bins
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.view.plots import plot_confusion, plot_reliability, plot_training
 
@@ -44,7 +44,7 @@ def test_confusion_must_fit_its_labels(tmp_path):
 
 def test_reliability_shows_the_bins(tmp_path):
     p = np.random.default_rng(0).dirichlet(np.ones(4), size=200)
-    plot_reliability(reliability(p, p.argmax(1)), tmp_path / "r.png", ece=0.4, title="t")
+    plot_reliability(confidence_bins(p, p.argmax(1)), tmp_path / "r.png", ece=0.4, title="t")
     blue = np.abs(pixels(tmp_path / "r.png") - (0x56, 0xB4, 0xE9)).sum(axis=2) < 12
     assert blue.mean() > 0.1
 

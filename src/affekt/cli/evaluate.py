@@ -146,7 +146,7 @@ def _evaluate_faces(
     from affekt.bundle import find_bundle  # noqa: PLC0415
     from affekt.data.manifest import Manifest  # noqa: PLC0415
     from affekt.evaluation import evaluate as room  # noqa: PLC0415
-    from affekt.evaluation import metrics  # noqa: PLC0415
+    from affekt.evaluation.curves import confidence_bins  # noqa: PLC0415
     from affekt.evaluation.predictions_file import write_predictions  # noqa: PLC0415
     from affekt.view import plots  # noqa: PLC0415
 
@@ -163,6 +163,6 @@ def _evaluate_faces(
     if confusion is not None:
         plots.plot_confusion(result.confusion, said.labels, confusion)
     if reliability is not None:
-        bins = metrics.reliability(said.probabilities, said.truth)
+        bins = confidence_bins(said.probabilities, said.truth)
         plots.plot_reliability(bins, reliability, ece=result.figures["ece"].value)
     return result

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from affekt.evaluation.metrics import (
-    ECE_BINS,
-    FloatArray,
-    IntArray,
+from affekt.arrays import FloatArray, IntArray
+from affekt.evaluation.metrics.single_label import (
     calibration_gaps,
     checked,
     negative_log_likelihoods,
     predicted,
 )
+from affekt.evaluation.metrics.weighing import ECE_BINS
 
 N_RESAMPLES = 1000
 LEVEL = 0.95

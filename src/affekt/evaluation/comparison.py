@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from affekt.arrays import FloatArray
 from affekt.bundle import Bundle
 from affekt.data.people import PersonManifest
 from affekt.errors import DataError, UsageError
 from affekt.evaluation.bootstrap import N_RESAMPLES
-from affekt.evaluation.metrics import FloatArray
 from affekt.evaluation.people import Progress, model_thresholds, predict_people
 from affekt.evaluation.people_bootstrap import estimate, sample_figures
 from affekt.evaluation.people_figures import all_figures

@@ -1,4 +1,4 @@
-"""What the plots of an evaluation of people show, as arrays."""
+"""What the plots of an evaluation show, as arrays."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from affekt.evaluation.metrics import ECE_BINS, FloatArray, ratio
-from affekt.evaluation.multilabel import bins_of
+from affekt.arrays import FloatArray
+from affekt.evaluation.metrics.single_label import calibration_gaps
+from affekt.evaluation.metrics.weighing import ECE_BINS, bins_of, ratio
 
 
 class Curve(NamedTuple):
@@ -57,6 +58,31 @@ def reliability_curve(
     held = count > 0
     mean, share = (ratio(np.bincount(bin_of, weights=w, minlength=bins), count) for w in (p, y))
     return Curve(mean[held], share[held])
+
+
+def confidence_bins(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = ECE_BINS
+) -> dict[str, FloatArray]:
+    """What a reliability diagram shows: count, mean confidence and accuracy of every bin.
+
+    Args:
+        probabilities: shape (n, k), rows summing to 1.
+        labels: shape (n,), integers in [0, k).
+        bins: of equal width.
+
+    Returns:
+        ``count``, ``confidence``, ``accuracy``, each of shape (bins,); the last two are NaN in
+        an empty bin.
+
+    >>> confidence_bins([[0.75, 0.25], [1.0, 0.0]], [0, 1], bins=2)["accuracy"].tolist()
+    [nan, 0.5]
+    """
+    bin_of, gap = calibration_gaps(probabilities, labels, bins)
+    confidence = np.asarray(probabilities, dtype=np.float64).max(axis=1)
+    count = np.bincount(bin_of, minlength=bins).astype(np.float64)
+    sums = (np.bincount(bin_of, weights=w, minlength=bins) for w in (confidence, confidence + gap))
+    mean_confidence, hit_rate = (ratio(total, count) for total in sums)
+    return {"count": count, "confidence": mean_confidence, "accuracy": hit_rate}
 
 
 def cooccurrence(labelled: npt.ArrayLike) -> FloatArray:

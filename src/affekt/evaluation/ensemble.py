@@ -11,23 +11,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
+from affekt.arrays import BoolArray, FloatArray
 from affekt.bundle import Bundle, BundleInfo
 from affekt.data.people import PersonManifest
 from affekt.errors import DataError, UsageError
 from affekt.evaluation.ensemble_report import EnsembleReport, MemberFigures, StepFigures
-from affekt.evaluation.metrics import BoolArray, FloatArray
-from affekt.evaluation.multilabel import mean_absolute_error, mean_over_categories
-from affekt.evaluation.people import Progress, predict_people
-from affekt.evaluation.selection import (
+from affekt.evaluation.fitting.selection import (
     Selection,
     held_out_score,
-    mean_ap,
+    mean_of_members,
     scores_alone,
     scores_without,
     select_members,
-    weighted_mean,
 )
+from affekt.evaluation.metrics.dimensional import mean_absolute_error
+from affekt.evaluation.metrics.multi_label import average_precision
+from affekt.evaluation.metrics.weighing import mean_over_labels
+from affekt.evaluation.people import Progress, predict_people
 from affekt.inference.context import ContextModel, ContextOutput, MembersOutput, PersonCrops
 from affekt.labels import CATEGORIES, VAD_RANGE
 from affekt.media import ImageRgb
@@ -163,7 +165,7 @@ def judge_candidates(
     """
     p, y = said.probabilities, said.truth
     equal = (1 / len(candidates),) * len(candidates)
-    chosen = select_members(p, y) if select else Selection(equal, ())
+    chosen = select_members(p, y, mean_ap) if select else Selection(equal, ())
     return EnsembleReport(
         model=name,
         data=data,
@@ -174,14 +176,23 @@ def judge_candidates(
         leaked=said.leaked,
         skipped=said.skipped,
         selected=select,
-        map=mean_ap(y, weighted_mean(p, chosen.weights)),
-        map_equal=mean_ap(y, weighted_mean(p, equal)),
-        map_held_out=held_out_score(p, y, said.pictures) if select else None,
-        vad_mae=_vad_error(said, weighted_mean(said.vad, chosen.weights)),
+        map=mean_ap(y, mean_of_members(p, chosen.weights)),
+        map_equal=mean_ap(y, mean_of_members(p, equal)),
+        map_held_out=held_out_score(p, y, mean_ap, said.pictures) if select else None,
+        vad_mae=_vad_error(said, mean_of_members(said.vad, chosen.weights)),
         members=_members(candidates, said, chosen),
         steps=tuple(StepFigures(candidates[s.candidate].name, s.score) for s in chosen.steps),
         learned=tuple(c.name for c in candidates if learned_from(c.bundle, said.split)),
     )
+
+
+def mean_ap(truth: npt.ArrayLike, scores: npt.ArrayLike) -> float:
+    """MAP over the categories that somebody has, by scikit-learn's definition.
+
+    >>> mean_ap([[1, 0], [0, 0]], [[0.9, 0.5], [0.1, 0.5]])
+    1.0
+    """
+    return float(mean_over_labels(average_precision(truth, scores)))
 
 
 def learned_from(bundle: Bundle, split: str) -> bool:
@@ -254,8 +265,8 @@ def _names(given: Sequence[str]) -> list[str]:
 def _members(
     candidates: Sequence[Candidate], said: CandidatesSaid, chosen: Selection
 ) -> tuple[MemberFigures, ...]:
-    alone = scores_alone(said.probabilities, said.truth)
-    without = scores_without(said.probabilities, said.truth, chosen.weights)
+    alone = scores_alone(said.probabilities, said.truth, mean_ap)
+    without = scores_without(said.probabilities, said.truth, mean_ap, chosen.weights)
     return tuple(
         MemberFigures(
             name=candidate.name,
@@ -271,4 +282,4 @@ def _members(
 
 
 def _vad_error(said: CandidatesSaid, vad: FloatArray) -> float:
-    return float(mean_over_categories(mean_absolute_error(said.vad_truth, vad)))
+    return float(mean_over_labels(mean_absolute_error(said.vad_truth, vad)))

@@ -8,13 +8,13 @@ from itertools import islice
 
 import numpy as np
 
+from affekt.arrays import FloatArray, IntArray
 from affekt.bundle import Bundle
 from affekt.data.manifest import FaceRow, Manifest, read_face_picture
 from affekt.data.parquet import SPLITS
 from affekt.errors import DataError, UsageError, nearest
-from affekt.evaluation import metrics
 from affekt.evaluation.bootstrap import N_RESAMPLES, percentile_interval, resample
-from affekt.evaluation.metrics import FloatArray, IntArray
+from affekt.evaluation.metrics import single_label as metrics
 from affekt.evaluation.report import Estimate, Evaluation, Predictions, skipped_line
 from affekt.geometry import face_crop_matrix
 from affekt.inference.runtime import FaceModel
@@ -168,7 +168,7 @@ def score(
         protocol=protocol,
         figures=figures,
         per_class=_per_class(predictions.labels, confusion, draws.confusion),
-        confusion=confusion,
+        confusion=confusion.astype(np.int64),
         floors=_floors(confusion),
         bootstrap={"n_resamples": n_resamples, "seed": seed},
         predictions=predictions,
@@ -207,7 +207,7 @@ def _estimate(value: float | FloatArray, samples: FloatArray) -> Estimate:
 
 
 def _per_class(
-    labels: tuple[str, ...], confusion: IntArray, draws: IntArray
+    labels: tuple[str, ...], confusion: FloatArray, draws: IntArray
 ) -> dict[str, dict[str, Estimate]]:
     values, samples = metrics.per_class(confusion), metrics.per_class(draws)
     return {
@@ -219,7 +219,7 @@ def _per_class(
     }
 
 
-def _floors(confusion: IntArray) -> dict[str, float]:
+def _floors(confusion: FloatArray) -> dict[str, float]:
     support = confusion.sum(axis=1)
     return {
         "accuracy": float(support.max() / support.sum()),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from affekt.arrays import BoolArray, FloatArray
 from affekt.data.people import PersonManifest, PersonRow
 from affekt.errors import MissingExtraError
-from affekt.evaluation.metrics import BoolArray, FloatArray
 from affekt.geometry import person_geometry
 from affekt.labels import VAD
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from affekt.arrays import FloatArray
 from affekt.data.people import PersonManifest, PersonRow, read_person_picture
-from affekt.evaluation.metrics import FloatArray
 from affekt.evaluation.people_report import ContextPredictions
 from affekt.media import ImageRgb
 from affekt.results import BoxXyxy

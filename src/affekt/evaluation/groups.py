@@ -8,9 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
-from affekt.evaluation import multilabel
+from affekt.arrays import BoolArray, FloatArray
 from affekt.evaluation.bootstrap import N_RESAMPLES
-from affekt.evaluation.metrics import BoolArray, FloatArray
+from affekt.evaluation.metrics import multi_label
+from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.evaluation.people_bootstrap import estimate, sample_figures
 from affekt.evaluation.people_figures import RANGES, ScoredPeople, main_figures
 from affekt.evaluation.report import Estimate
@@ -155,12 +156,12 @@ def _draw(
     n_resamples: int,
     seed: int,
 ) -> _GroupDraws:
-    share = multilabel.prevalence(part.truth)
-    extra = multilabel.chance_average_precision(part.truth) - share
+    share = multi_label.prevalence(part.truth)
+    extra = multi_label.chance_average_precision(part.truth) - share
 
     def figures(weights: FloatArray) -> dict[str, FloatArray]:
         found = main_figures(part, weights[:, members])
-        chance = multilabel.prevalence(part.truth, weights[:, members]) + extra
+        chance = multi_label.prevalence(part.truth, weights[:, members]) + extra
         return {
             "map": found["map"],
             "lift": found["ap"] - chance,
@@ -173,7 +174,7 @@ def _draw(
 
 
 def _figures(attribute: str, value: str, draws: _GroupDraws) -> GroupFigures:
-    lift, lifts = (multilabel.mean_over_categories(d["lift"]) for d in (draws.own, draws.samples))
+    lift, lifts = (mean_over_labels(d["lift"]) for d in (draws.own, draws.samples))
     figures = {
         name: estimate(draws.own[name], draws.samples[name], RANGES[name])
         for name in ("map", "jaccard", "vad_mae")
@@ -191,7 +192,7 @@ def _figures(attribute: str, value: str, draws: _GroupDraws) -> GroupFigures:
 def _differences(a: _GroupDraws, b: _GroupDraws) -> dict[str, tuple[FloatArray, FloatArray]]:
     shared = np.minimum(a.positives, b.positives) >= MIN_POSITIVES
     lifts = [
-        multilabel.mean_over_categories((one["lift"] - other["lift"])[..., shared])
+        mean_over_labels((one["lift"] - other["lift"])[..., shared])
         for one, other in ((a.own, b.own), (a.samples, b.samples))
     ]
     plain = {

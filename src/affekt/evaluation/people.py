@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from affekt.arrays import FloatArray
 from affekt.bundle import Bundle
 from affekt.data.parquet import SPLITS
 from affekt.data.people import PersonManifest, PersonRow, picture_of, read_person_picture
@@ -23,12 +24,8 @@ from affekt.evaluation.floors import (
     train_table,
 )
 from affekt.evaluation.groups import gaps, group_figures
-from affekt.evaluation.metrics import FloatArray
-from affekt.evaluation.multilabel import (
-    chance_average_precision,
-    mean_absolute_error,
-    prevalence,
-)
+from affekt.evaluation.metrics.dimensional import mean_absolute_error
+from affekt.evaluation.metrics.multi_label import chance_average_precision, prevalence
 from affekt.evaluation.people_bootstrap import estimate, sample_figures
 from affekt.evaluation.people_figures import RANGES, ScoredPeople, all_figures
 from affekt.evaluation.people_report import (

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from affekt.arrays import FloatArray
 from affekt.evaluation.bootstrap import N_RESAMPLES, percentile_interval
-from affekt.evaluation.metrics import FloatArray
 from affekt.evaluation.report import Estimate
 
 CHUNK = 50

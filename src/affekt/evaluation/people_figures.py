@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from affekt.evaluation import multilabel
-from affekt.evaluation.metrics import BoolArray, FloatArray
-from affekt.evaluation.multilabel import mean_over_categories
+from affekt.arrays import BoolArray, FloatArray
+from affekt.evaluation.metrics import dimensional, multi_label
+from affekt.evaluation.metrics.weighing import mean_over_labels
 
 SHARE, ERROR, CORRELATION = (0.0, 1.0), (0.0, np.inf), (-1.0, 1.0)
 
@@ -65,26 +65,26 @@ def all_figures(people: ScoredPeople, weights: FloatArray) -> dict[str, FloatArr
     ``vad_ccc`` (r, 3). Means are over the categories that somebody has; the calibration error's
     is over all, for a category that nobody has can be overstated too.
     """
-    official = partial(multilabel.official_average_precision, people.truth, people.probabilities)
-    ece = multilabel.calibration_errors(people.truth, people.probabilities, weights)
+    official = partial(multi_label.official_average_precision, people.truth, people.probabilities)
+    ece = multi_label.calibration_errors(people.truth, people.probabilities, weights)
     figures = main_figures(people, weights) | {
         "ap_official": official(weights),
         "ece_per_category": ece,
-        "ece": multilabel.pooled_calibration_error(people.truth, people.probabilities, weights),
+        "ece": multi_label.pooled_calibration_error(people.truth, people.probabilities, weights),
         "ece_mean": ece.mean(axis=-1),
-        "vad_ccc": multilabel.concordance(people.vad_truth, people.vad, weights),
+        "vad_ccc": dimensional.concordance(people.vad_truth, people.vad, weights),
     }
-    figures["map_official"] = mean_over_categories(figures["ap_official"])
+    figures["map_official"] = mean_over_labels(figures["ap_official"])
     return figures
 
 
 def main_figures(people: ScoredPeople, weights: FloatArray) -> dict[str, FloatArray]:
     """``map``, ``ap``, ``jaccard``, ``f1``, ``f1_per_category`` and ``vad_mae``, see above."""
-    ap = multilabel.average_precision(people.truth, people.probabilities, weights)
+    ap = multi_label.average_precision(people.truth, people.probabilities, weights)
     figures = {
         "ap": ap,
-        "map": mean_over_categories(ap),
-        "vad_mae": multilabel.mean_absolute_error(people.vad_truth, people.vad, weights),
+        "map": mean_over_labels(ap),
+        "vad_mae": dimensional.mean_absolute_error(people.vad_truth, people.vad, weights),
     }
     return figures | _label_set_figures(people, weights)
 
@@ -95,6 +95,6 @@ def _label_set_figures(people: ScoredPeople, weights: FloatArray) -> dict[str, F
         f1 = np.full((len(weights), people.truth.shape[1]), np.nan)
         index = np.full(len(weights), np.nan)
     else:
-        f1 = multilabel.f1_scores(people.truth, labelled, weights)
-        index = multilabel.jaccard(people.truth, labelled, weights)
-    return {"jaccard": index, "f1_per_category": f1, "f1": mean_over_categories(f1)}
+        f1 = multi_label.f1_scores(people.truth, labelled, weights)
+        index = multi_label.jaccard(people.truth, labelled, weights)
+    return {"jaccard": index, "f1_per_category": f1, "f1": mean_over_labels(f1)}

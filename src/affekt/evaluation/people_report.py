@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from affekt.arrays import BoolArray, FloatArray
 from affekt.evaluation.groups import Gap, GroupFigures, warnings_of
-from affekt.evaluation.metrics import BoolArray, FloatArray
-from affekt.evaluation.multilabel import mean_over_categories
+from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.evaluation.people_figures import ScoredPeople
 from affekt.evaluation.people_tables import evaluation_tables
 from affekt.evaluation.report import Estimate, plain, skipped_line
@@ -237,7 +237,7 @@ def _floors(floors: Floors, labels: Sequence[str]) -> dict[str, Any]:
             "ap": _plain_by_name(labels, floors.prevalence),
         },
         "chance": {
-            "map": plain(float(mean_over_categories(floors.chance))),
+            "map": plain(float(mean_over_labels(floors.chance))),
             "ap": _plain_by_name(labels, floors.chance),
         },
         "geometry": None,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from affekt.evaluation.groups import GroupFigures
-from affekt.evaluation.multilabel import mean_over_categories
+from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.evaluation.tables import Table, interval_text, number_text
 from affekt.labels import VAD
 
@@ -34,7 +34,7 @@ def figures_table(evaluation: ContextEvaluation) -> Table:
     """The single figures beside their floors."""
     floors, rows = evaluation.floors, []
     geometry = floors.geometry.single if floors.geometry else {}
-    chance = {"map": float(mean_over_categories(floors.chance))}
+    chance = {"map": float(mean_over_labels(floors.chance))}
     for name, (title, *scale) in SINGLE_FIGURES.items():
         floor = geometry[name].value if name in geometry and name.startswith("map") else None
         rows.append([

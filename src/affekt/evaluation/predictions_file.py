@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from affekt.errors import MissingExtraError, OutputError
-from affekt.evaluation import metrics
+from affekt.evaluation.metrics.single_label import predicted
 from affekt.evaluation.people_report import ContextPredictions
 from affekt.evaluation.report import Predictions
 from affekt.files import whole_file
@@ -35,7 +35,7 @@ def write_predictions(path: str | Path, predictions: Predictions) -> None:
         "source": predictions.sources,
         "split": [predictions.split] * len(predictions.ids),
         "label": names[predictions.truth],
-        "predicted": names[metrics.predicted(predictions.probabilities)],
+        "predicted": names[predicted(predictions.probabilities)],
     }
     for label, shares in zip(predictions.labels, predictions.probabilities.T, strict=True):
         columns[f"p_{label}"] = shares.astype(np.float32)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from affekt.evaluation.metrics import FloatArray, IntArray
+from affekt.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from affekt.evaluation.calibration import fit_platt, fit_sigmoid
-from affekt.evaluation.thresholds import break_even_thresholds, expected_thresholds
+from affekt.evaluation.fitting.platt import fit_platt, fit_sigmoid
+from affekt.evaluation.fitting.thresholds import break_even_thresholds, expected_thresholds
 from affekt.labels import CATEGORIES
 
 FloatArray = npt.NDArray[np.float64]

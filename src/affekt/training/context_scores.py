@@ -6,11 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from affekt.evaluation.multilabel import (
-    average_precision,
-    mean_absolute_error,
-    mean_over_categories,
-)
+from affekt.evaluation.metrics.dimensional import mean_absolute_error
+from affekt.evaluation.metrics.multi_label import average_precision
+from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.labels import VAD, VAD_RANGE
 from affekt.training.context_losses import ContextLoss
 
@@ -37,7 +35,7 @@ def score_people(
         ``map`` over the categories that somebody has, 0 where there are none, ``loss``, ``n``,
         and ``valence_mae`` and so on where VAD is known.
     """
-    precision = mean_over_categories(average_precision(categories > 0.5, logits))
+    precision = mean_over_labels(average_precision(categories > 0.5, logits))
     errors = mean_absolute_error(vad_truth, np.clip(vad, *VAD_RANGE))
     tensors = (torch.from_numpy(a) for a in (logits, vad, categories, vad_truth))
     known = zip(VAD, errors.tolist(), strict=True)

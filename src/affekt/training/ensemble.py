@@ -27,8 +27,8 @@ from affekt.evaluation.ensemble import (
     name_candidates,
 )
 from affekt.evaluation.ensemble_report import EnsembleReport
+from affekt.evaluation.fitting.selection import mean_of_members
 from affekt.evaluation.people import Progress
-from affekt.evaluation.selection import weighted_mean
 from affekt.inference.context import ContextModel
 from affekt.inference.members import logit
 from affekt.labels import CATEGORIES
@@ -163,7 +163,7 @@ def _description(
 ) -> BundleInfo:
     """What the bundle says of itself, with the calibration of the mean."""
     weights = [member.weight for member in report.members]
-    fitted = calibrate(logit(weighted_mean(said.probabilities, weights)), said.truth)
+    fitted = calibrate(logit(mean_of_members(said.probabilities, weights)), said.truth)
     licences = dict.fromkeys(member.bundle.info.licence for member in members.values())
     return BundleInfo(
         name=report.model,

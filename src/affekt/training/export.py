@@ -23,7 +23,7 @@ from affekt.bundle import (
 from affekt.data.dataset import FaceDataset, source_priors
 from affekt.data.manifest import Manifest
 from affekt.errors import BundleError, UsageError, nearest
-from affekt.evaluation.calibration import fit_temperature, source_weights
+from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
 from affekt.inference.runtime import FaceModel, softmax
 from affekt.labels import PRIMARY
 from affekt.media import ImageRgb

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.data.dataset import FaceDataset
-from affekt.evaluation.metrics import accuracy, balanced_accuracy, confusion_matrix
+from affekt.evaluation.metrics.single_label import accuracy, balanced_accuracy, confusion_matrix
 
 
 def score_sources(

@@ -66,7 +66,7 @@ def plot_reliability(
 
     Args:
         bins: ``count``, ``confidence`` and ``accuracy`` per equal-width bin, as
-            `affekt.evaluation.metrics.reliability` gives them.
+            `affekt.evaluation.curves.confidence_bins` gives them.
         path: a PNG file.
         ece: the expected calibration error, 0 to 1, written into the figure.
         title: above the picture.

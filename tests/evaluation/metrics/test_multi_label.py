@@ -1,19 +1,17 @@
-"""Every metric of people against an independent oracle, or by hand."""
+"""Every metric of labels that go together against an independent oracle, or by hand."""
 
 import math
 from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, jaccard_score
-from torchmetrics.functional.regression import concordance_corrcoef
 
 from affekt.errors import DataError
-from affekt.evaluation import multilabel as m
-from affekt.evaluation.metrics import ECE_BINS
+from affekt.evaluation.metrics import multi_label as m
+from affekt.evaluation.metrics.weighing import ECE_BINS
 
 
 def people(n=300, k=6, seed=0, *, ties=False):
@@ -96,15 +94,6 @@ def test_a_drawn_row_counts_as_often_as_it_was_drawn():
         np.testing.assert_allclose(figure(truth, scores, weights), repeated, atol=1e-12)
 
 
-def test_a_category_that_nobody_has_is_left_out_of_the_mean():
-    truth, scores = people(k=3)
-    truth[:, 1] = False
-    ap = m.average_precision(truth, scores)
-    assert math.isnan(ap[1])
-    assert m.mean_over_categories(ap) == pytest.approx((ap[0] + ap[2]) / 2)
-    assert math.isnan(m.mean_over_categories([np.nan, np.nan]))
-
-
 def test_the_share_of_positives_is_the_average_precision_of_one_score_for_all():
     truth, _ = people()
     same = m.average_precision(truth, np.ones(truth.shape))
@@ -131,29 +120,6 @@ def test_jaccard_and_f1_are_scikit_learns():
     drawn = draws(len(truth), count=1)[0]
     expected = f1_score(truth, labelled, average=None, sample_weight=drawn, zero_division=0)
     np.testing.assert_allclose(m.f1_scores(truth, labelled, drawn), expected)
-
-
-def test_vad_figures_leave_out_who_is_unknown():
-    rng = np.random.default_rng(0)
-    truth = rng.uniform(1, 10, (200, 3))
-    values = 0.5 * truth + rng.uniform(1, 4, (200, 3))
-    holes = truth.copy()
-    holes[:50, 1] = np.nan
-    error = m.mean_absolute_error(holes, values)
-    assert error[0] == pytest.approx(np.abs(truth - values)[:, 0].mean())
-    assert error[1] == pytest.approx(np.abs(truth - values)[50:, 1].mean())
-    often = 2000  # torchmetrics divides by n - 1, which many copies of each row make equal to n
-    for column, known in ((0, slice(0, 200)), (1, slice(50, 200))):
-        said, own = (np.repeat(v[known, column], often) for v in (values, truth))
-        oracle = concordance_corrcoef(torch.tensor(said), torch.tensor(own)).item()
-        assert m.concordance(holes, values)[column] == pytest.approx(oracle, abs=1e-5)
-
-
-def test_concordance_by_hand_and_of_a_constant():
-    # means 2 and 3, both variances 2/3, covariance 2/3: (4/3) / (4/3 + 1)
-    assert m.concordance([[1.0], [2.0], [3.0]], [[2.0], [3.0], [4.0]])[0] == pytest.approx(4 / 7)
-    assert m.concordance([[1.0], [2.0], [3.0]], [[5.0], [5.0], [5.0]])[0] == 0
-    assert math.isnan(m.concordance([[np.nan]], [[5.0]])[0])
 
 
 def test_calibration_error_by_bins():

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve, precision_score, recall_score
 
 from affekt.errors import DataError
-from affekt.evaluation.thresholds import NEVER, break_even_thresholds, expected_thresholds
+from affekt.evaluation.fitting.thresholds import NEVER, break_even_thresholds, expected_thresholds
 
 
 def test_precision_equals_recall_where_all_scores_differ():

@@ -1,15 +1,15 @@
-"""The threshold of every category over which a person is given it."""
+"""The threshold of every label over which a row is given it."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from affekt.arrays import FloatArray
 from affekt.errors import DataError
-from affekt.evaluation.metrics import FloatArray
 
 NEVER = 1.0
-"""The threshold of a category that nobody has: no probability short of certainty reaches it."""
+"""The threshold of a label that no row has: no probability short of certainty reaches it."""
 
 
 def break_even_thresholds(probabilities: npt.ArrayLike, truth: npt.ArrayLike) -> FloatArray:
@@ -17,7 +17,7 @@ def break_even_thresholds(probabilities: npt.ArrayLike, truth: npt.ArrayLike) ->
 
     Of the thresholds that find at least one positive, the one with the least
     |precision - recall|, and among equals the one that finds most: without that condition, a
-    threshold that finds nothing would win with 0 = 0. A person is given the category when its
+    threshold that finds nothing would win with 0 = 0. A row is given the label when its
     probability is at least the threshold. Fit them on validation data: on the data they are
     measured on they are biased.
 
@@ -26,7 +26,7 @@ def break_even_thresholds(probabilities: npt.ArrayLike, truth: npt.ArrayLike) ->
         truth: shape (n, k).
 
     Returns:
-        Shape (k,); `NEVER` for a category without positives.
+        Shape (k,); `NEVER` for a label without positives.
 
     Raises:
         DataError: shapes that do not fit, or a probability that is not a number.
@@ -46,19 +46,19 @@ def break_even_thresholds(probabilities: npt.ArrayLike, truth: npt.ArrayLike) ->
 def expected_thresholds(probabilities: npt.ArrayLike) -> FloatArray:
     """Thresholds where calibrated probabilities expect precision to equal recall; no labels needed.
 
-    Of the people over a threshold the sum of their probabilities is expected to be right. This is
-    the same share of those given the category and of those who have it where as many are given it
-    as have it: the threshold is passed by the expected number of people. Unlike
-    `break_even_thresholds` it does not hang on the rank of a rare category's few positives.
+    Of the rows over a threshold the sum of their probabilities is expected to be right. This is
+    the same share of those given the label and of those who have it where as many are given it
+    as have it: the threshold is passed by the expected number of rows. Unlike
+    `break_even_thresholds` it does not hang on the rank of a rare label's few positives.
 
     Args:
-        probabilities: calibrated, of people like those it will be used on, shape (n, k).
+        probabilities: calibrated, of rows like those it will be used on, shape (n, k).
 
     Returns:
-        Shape (k,); `NEVER` for a category that nobody is expected to have.
+        Shape (k,); `NEVER` for a label that no row is expected to have.
 
     Raises:
-        DataError: nobody, or a probability that is not a number.
+        DataError: no row, or a probability that is not a number.
 
     >>> expected_thresholds([[0.9], [0.6], [0.4], [0.1]]).tolist()
     [0.5]

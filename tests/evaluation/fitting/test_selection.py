@@ -10,14 +10,15 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from affekt.errors import DataError
-from affekt.evaluation.selection import (
+from affekt.evaluation.fitting.selection import (
     held_out_score,
-    mean_ap,
+    mean_of_members,
     scores_alone,
     scores_without,
     select_members,
-    weighted_mean,
 )
+from affekt.evaluation.metrics.multi_label import average_precision
+from affekt.evaluation.metrics.weighing import mean_over_labels
 
 Said = tuple[np.ndarray, np.ndarray]
 
@@ -28,6 +29,14 @@ def drawn(seed: int, members: int = 3, people: int = 12, categories: int = 3) ->
     truth[0] = True
     noise = generator.random((members, people, categories))
     return 0.25 * truth + 0.75 * noise, truth
+
+
+def mean_ap(truth: np.ndarray, scores: np.ndarray) -> float:
+    return float(mean_over_labels(average_precision(truth, scores)))
+
+
+def accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    return float((probabilities.argmax(axis=1) == truth).mean())
 
 
 def by_sklearn(truth: np.ndarray, members: Sequence[np.ndarray]) -> float:
@@ -45,7 +54,7 @@ def test_each_step_is_the_best_one_and_the_best_prefix_is_kept(seed: int) -> Non
         scores = [by_sklearn(truth, [*p[taken], one]) for one in p]
         taken.append(int(np.argmax(np.round(scores, 9))))
         path.append(max(scores))
-    chosen = select_members(p, truth, steps=5)
+    chosen = select_members(p, truth, mean_ap, steps=5)
     length = int(np.argmax(np.round(path, 9))) + 1
     assert [step.candidate for step in chosen.steps] == taken[:length]
     np.testing.assert_allclose([step.score for step in chosen.steps], path[:length])
@@ -62,8 +71,8 @@ def test_it_lies_between_the_best_model_and_the_best_of_all_weights(seed: int) -
         for size in (1, 2, 3)
         for chosen in combinations_with_replacement(range(3), size)
     ]
-    score = select_members(p, truth, steps=3).score
-    assert max(scores_alone(p, truth)) - 1e-9 <= score <= max(every) + 1e-9
+    score = select_members(p, truth, mean_ap, steps=3).score
+    assert max(scores_alone(p, truth, mean_ap)) - 1e-9 <= score <= max(every) + 1e-9
 
 
 def test_two_experts_share_the_weight() -> None:
@@ -71,29 +80,39 @@ def test_two_experts_share_the_weight() -> None:
     first = [[0.9, 0.1], [0.1, 0.2], [0.2, 0.3]]
     second = [[0.2, 0.1], [0.3, 0.9], [0.1, 0.2]]
     useless = [[0.1, 0.9], [0.9, 0.1], [0.5, 0.5]]
-    chosen = select_members([useless, first, second], truth)
+    chosen = select_members([useless, first, second], truth, mean_ap)
     assert chosen.weights == (0.0, 0.5, 0.5)
     assert [step.candidate for step in chosen.steps] == [1, 2]
     assert chosen.score == 1.0
 
 
+def test_any_metric_and_truth_can_be_selected_by() -> None:
+    labels = np.array([0, 1, 2, 2])
+    first = np.array([[0.8, 0.1, 0.1], [0.6, 0.4, 0.0], [0.1, 0.1, 0.8], [0.1, 0.1, 0.8]])
+    second = np.array([[0.4, 0.5, 0.1], [0.0, 0.9, 0.1], [0.5, 0.4, 0.1], [0.5, 0.4, 0.1]])
+    chosen = select_members([first, second], labels, accuracy)
+    assert chosen.score == 1 and chosen.weights == (0.5, 0.5)
+    assert scores_alone([first, second], labels, accuracy) == (0.75, 0.25)
+    assert np.isnan(held_out_score([first, second], labels, accuracy, ["one"] * 4))
+
+
 def test_among_equals_the_first_wins_and_one_is_enough() -> None:
     p, truth = drawn(1)
-    chosen = select_members([p[0], p[0], p[0]], truth)
+    chosen = select_members([p[0], p[0], p[0]], truth, mean_ap)
     assert chosen.weights == (1.0, 0.0, 0.0) and len(chosen.steps) == 1
-    alone = select_members(p[:1], truth)
+    alone = select_members(p[:1], truth, mean_ap)
     assert alone.weights == (1.0,)
     assert alone.score == pytest.approx(mean_ap(truth, p[0]))
-    assert np.isnan(scores_without(p[:1], truth, alone.weights)).all()
+    assert np.isnan(scores_without(p[:1], truth, mean_ap, alone.weights)).all()
 
 
 def test_without_a_member_the_others_keep_their_weights() -> None:
     p, truth = drawn(3)
     weights = [0.5, 0.3, 0.2]
-    found = scores_without(p, truth, weights)
+    found = scores_without(p, truth, mean_ap, weights)
     assert found[0] == pytest.approx(mean_ap(truth, 0.6 * p[1] + 0.4 * p[2]))
-    assert scores_without(p, truth, [0.6, 0.4, 0.0])[2] == pytest.approx(
-        mean_ap(truth, weighted_mean(p, [0.6, 0.4, 0.0]))
+    assert scores_without(p, truth, mean_ap, [0.6, 0.4, 0.0])[2] == pytest.approx(
+        mean_ap(truth, mean_of_members(p, [0.6, 0.4, 0.0]))
     )
 
 
@@ -103,9 +122,9 @@ def test_held_out_is_leave_one_picture_out_where_there_are_as_many_folds() -> No
     mean = np.empty(truth.shape)
     for picture in set(pictures):
         own = np.array(pictures) == picture
-        weights = select_members(p[:, ~own], truth[~own], steps=4).weights
+        weights = select_members(p[:, ~own], truth[~own], mean_ap, steps=4).weights
         mean[own] = np.average(p[:, own], axis=0, weights=weights)
-    found = held_out_score(p, truth, pictures, steps=4, folds=99)
+    found = held_out_score(p, truth, mean_ap, pictures, steps=4, folds=99)
     assert found == pytest.approx(by_sklearn(truth, [mean]))
 
 
@@ -115,24 +134,24 @@ def test_choosing_among_noise_looks_better_than_it_is() -> None:
         generator = np.random.default_rng(seed)
         truth = generator.random((60, 4)) < 0.3
         p = generator.random((8, 60, 4))
-        chosen = select_members(p, truth, steps=8)
-        gaps.append(chosen.score - held_out_score(p, truth, range(60), steps=8, seed=seed))
+        chosen = select_members(p, truth, mean_ap, steps=8)
+        gaps.append(chosen.score - held_out_score(p, truth, mean_ap, range(60), steps=8, seed=seed))
     assert np.mean(gaps) > 0.05 and np.mean(np.array(gaps) > 0) >= 0.75
 
 
 def test_what_cannot_be_held_out_is_undefined() -> None:
     p, truth = drawn(5)
-    assert np.isnan(held_out_score(p, truth, ["one"] * 12))
+    assert np.isnan(held_out_score(p, truth, mean_ap, ["one"] * 12))
     alone = np.zeros((4, 1), bool)
     alone[2] = True
-    assert np.isnan(held_out_score(np.ones((2, 4, 1)), alone, range(4), folds=4))
+    assert np.isnan(held_out_score(np.ones((2, 4, 1)), alone, mean_ap, range(4), folds=4))
 
 
 def test_what_does_not_fit_is_said() -> None:
     p, truth = drawn(6)
     with pytest.raises(DataError, match=r"shape \(3, 12, 3\).*\(11, 3\).*m at least 1"):
-        select_members(p, truth[:11])
-    with pytest.raises(DataError, match="none of the 12 persons has any category"):
-        select_members(p, np.zeros_like(truth))
+        select_members(p, truth[:11], mean_ap)
+    with pytest.raises(DataError, match="of the 12 rows none has a label"):
+        select_members(p, np.zeros_like(truth), mean_ap)
     with pytest.raises(DataError, match="m at least 1"):
-        scores_alone(np.zeros((0, 12, 3)), truth)
+        scores_alone(np.zeros((0, 12, 3)), truth, mean_ap)

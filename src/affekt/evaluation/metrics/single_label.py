@@ -1,9 +1,8 @@
-"""The metrics of a single-label classifier, one definition each (see docs/metrics.md).
+"""Metrics of classes that exclude each other, one definition each.
 
 Each takes ``probabilities`` of shape (n, k), rows summing to 1, and ``labels`` of shape (n,),
 integers in [0, k). Those that depend on the predicted class alone are functions of the confusion
-matrix; they take a stack of matrices too, which is what makes the bootstrap fast. A figure that
-is undefined (the recall of a class without faces) is NaN, never 0.
+matrix, or of a stack of them: of one matrix for each bootstrap draw.
 """
 
 from __future__ import annotations
@@ -13,14 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from affekt.arrays import FloatArray, IntArray
 from affekt.errors import DataError
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-
-ECE_BINS = 15
-"""Equal-width bins of the expected calibration error."""
+from affekt.evaluation.metrics.weighing import (
+    ECE_BINS,
+    bins_of,
+    checked_weights,
+    mean_over_labels,
+    ratio,
+    sums_by_index,
+    weighted_mean,
+)
 
 SUM_TOLERANCE = 1e-3
 """How far a row of probabilities may sum from 1: float16 outputs stay within it."""
@@ -32,7 +34,7 @@ class PerClass(NamedTuple):
     recall: FloatArray
     precision: FloatArray
     f1: FloatArray
-    support: IntArray
+    support: FloatArray
 
 
 def checked(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, IntArray]:
@@ -72,16 +74,17 @@ def predicted(probabilities: npt.ArrayLike) -> IntArray:
     return np.asarray(np.argmax(np.asarray(probabilities), axis=1), dtype=np.int64)
 
 
-def confusion_matrix(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> IntArray:
-    """Counts of shape (k, k): the row is the true class, the column the predicted one.
+def confusion_matrix(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> FloatArray:
+    """Counts of shape (..., k, k): the row is the true class, the column the predicted one.
 
     >>> confusion_matrix([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]], [0, 1, 1]).tolist()
-    [[1, 0], [1, 1]]
+    [[1.0, 0.0], [1.0, 1.0]]
     """
     p, y = checked(probabilities, labels)
-    k = p.shape[1]
-    counts = np.bincount(y * k + predicted(p), minlength=k * k)
-    return np.asarray(counts.reshape(k, k))
+    k, w = p.shape[1], checked_weights(weights, len(y))
+    return sums_by_index(y * k + predicted(p), k * k, w).reshape(*w.shape[:-1], k, k)
 
 
 def accuracy(confusion: npt.ArrayLike) -> FloatArray:
@@ -100,8 +103,7 @@ def balanced_accuracy(confusion: npt.ArrayLike) -> FloatArray:
     >>> balanced_accuracy([[3, 1, 0], [0, 4, 0], [0, 0, 0]]).item()  # the third class is absent
     0.875
     """
-    recall = per_class(confusion).recall
-    return ratio(np.nansum(recall, axis=-1), np.isfinite(recall).sum(axis=-1))
+    return mean_over_labels(per_class(confusion).recall)
 
 
 def per_class(confusion: npt.ArrayLike) -> PerClass:
@@ -130,8 +132,7 @@ def calibration_gaps(
 ) -> tuple[IntArray, FloatArray]:
     """Each row's confidence bin, and by how much its hit (0 or 1) exceeds its confidence.
 
-    Bins are equal in width and closed on the right, ``((m - 1) / bins, m / bins]``, so a
-    confidence of exactly 1 belongs to the last.
+    Bins are those of `affekt.evaluation.metrics.weighing.bins_of`.
 
     >>> bin_of, gap = calibration_gaps([[0.75, 0.25], [1.0, 0.0]], [0, 1], bins=2)
     >>> bin_of.tolist(), gap.tolist()
@@ -139,46 +140,26 @@ def calibration_gaps(
     """
     p, y = checked(probabilities, labels)
     confidence = p.max(axis=1)
-    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    return bin_of, (predicted(p) == y) - confidence
+    return bins_of(confidence, bins), (predicted(p) == y) - confidence
 
 
 def expected_calibration_error(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = ECE_BINS
-) -> float:
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    bins: int = ECE_BINS,
+) -> FloatArray:
     """Top-label expected calibration error over equal-width bins (Guo 2017, eq. 3), 0 to 1.
 
-    The mean over bins of |accuracy - confidence|, weighted by the rows in each bin.
+    The mean over bins of |accuracy - confidence|, weighted by the rows in each bin. Shape (...)
+    for weights of shape (..., n).
 
-    >>> round(expected_calibration_error([[0.75, 0.25], [0.8, 0.2]], [0, 1]), 4)
+    >>> expected_calibration_error([[0.75, 0.25], [0.8, 0.2]], [0, 1]).round(4).item()
     0.275
     """
     bin_of, gap = calibration_gaps(probabilities, labels, bins)
-    return float(np.abs(np.bincount(bin_of, weights=gap, minlength=bins)).sum() / len(gap))
-
-
-def reliability(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = ECE_BINS
-) -> dict[str, FloatArray]:
-    """What a reliability diagram shows: count, mean confidence and accuracy of every bin.
-
-    Returns:
-        ``count``, ``confidence``, ``accuracy``, each of shape (bins,); the last two are NaN in
-        an empty bin.
-
-    >>> reliability([[0.75, 0.25], [1.0, 0.0]], [0, 1], bins=2)["accuracy"].tolist()
-    [nan, 0.5]
-    """
-    bin_of, gap = calibration_gaps(probabilities, labels, bins)
-    confidence = np.asarray(probabilities, dtype=np.float64).max(axis=1)
-    count = np.bincount(bin_of, minlength=bins)
-    sums = (np.bincount(bin_of, weights=w, minlength=bins) for w in (confidence, confidence + gap))
-    mean_confidence, hit_rate = (ratio(total, count) for total in sums)
-    return {
-        "count": count.astype(np.float64),
-        "confidence": mean_confidence,
-        "accuracy": hit_rate,
-    }
+    w = checked_weights(weights, len(gap))
+    return ratio(np.abs(sums_by_index(bin_of, bins, w, gap)).sum(axis=-1), w.sum(axis=-1))
 
 
 def negative_log_likelihoods(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
@@ -194,13 +175,16 @@ def negative_log_likelihoods(probabilities: npt.ArrayLike, labels: npt.ArrayLike
     return -np.log(np.clip(of_truth, np.finfo(np.float32).tiny, 1.0))
 
 
-def negative_log_likelihood(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Mean of `negative_log_likelihoods`, in nats: the cross-entropy, or log loss.
+def negative_log_likelihood(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> FloatArray:
+    """Mean of `negative_log_likelihoods`, in nats: the cross-entropy, or log loss. Shape (...).
 
-    >>> round(negative_log_likelihood([[0.5, 0.5], [1.0, 0.0]], [1, 0]), 4)
+    >>> negative_log_likelihood([[0.5, 0.5], [1.0, 0.0]], [1, 0]).round(4).item()
     0.3466
     """
-    return float(negative_log_likelihoods(probabilities, labels).mean())
+    each = negative_log_likelihoods(probabilities, labels)
+    return weighted_mean(each[:, None], checked_weights(weights, len(each)))[..., 0]
 
 
 def _checked_labels(labels: npt.NDArray[Any], k: int) -> IntArray:
@@ -211,10 +195,3 @@ def _checked_labels(labels: npt.NDArray[Any], k: int) -> IntArray:
         row = int(np.argmax(unknown))
         raise DataError(f"row {row} has the unknown label {labels[row]}: give 0 to {k - 1}")
     return labels.astype(np.int64)
-
-
-def ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> FloatArray:
-    """Part over whole; NaN where the whole is 0."""
-    part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
-    undefined = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
-    return np.asarray(np.divide(part, whole, out=undefined, where=whole > 0))

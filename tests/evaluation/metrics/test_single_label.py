@@ -1,4 +1,4 @@
-"""Every metric against scikit-learn and torchmetrics, and at its edges."""
+"""Every metric of classes that exclude each other against scikit-learn and torchmetrics."""
 
 import doctest
 from pathlib import Path
@@ -12,7 +12,7 @@ from sklearn import metrics as oracle
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from affekt.errors import DataError
-from affekt.evaluation.metrics import (
+from affekt.evaluation.metrics.single_label import (
     accuracy,
     balanced_accuracy,
     confusion_matrix,
@@ -20,7 +20,6 @@ from affekt.evaluation.metrics import (
     negative_log_likelihood,
     per_class,
     predicted,
-    reliability,
 )
 
 K = 7
@@ -81,14 +80,6 @@ def test_calibration_error_uses_bins_closed_on_the_right():
     assert expected_calibration_error([[0.75, 0.25], [0.8, 0.2]], [0, 1]) == pytest.approx(0.275)
 
 
-def test_reliability_recombines_to_the_calibration_error():
-    p, y = drawn(500, seed=3)
-    bins = reliability(p, y)
-    gap = np.nan_to_num(np.abs(bins["accuracy"] - bins["confidence"]))
-    assert bins["count"].sum() == 500
-    assert (gap * bins["count"]).sum() / 500 == pytest.approx(expected_calibration_error(p, y))
-
-
 def test_a_tie_goes_to_the_first_class():
     assert predicted([[0.25] * 4]).tolist() == [0]
 
@@ -108,6 +99,17 @@ def test_a_stack_of_matrices_gives_a_stack_of_figures():
     stack = np.stack([confusion_matrix(*drawn(60, seed)) for seed in range(4)])
     for figure in (accuracy, balanced_accuracy, lambda c: per_class(c).f1):
         np.testing.assert_allclose(figure(stack), [figure(one) for one in stack])
+
+
+def test_a_drawn_row_counts_as_often_as_it_was_drawn():
+    p, y = drawn(60, seed=0)
+    draws = np.random.default_rng(1).integers(0, 3, (4, 60)).astype(float)
+    for figure in (confusion_matrix, expected_calibration_error, negative_log_likelihood):
+        found = figure(p, y, draws)
+        for own, draw in zip(found, draws, strict=True):
+            rows = np.repeat(np.arange(60), draw.astype(int))
+            np.testing.assert_allclose(own, figure(p[rows], y[rows]))
+        np.testing.assert_allclose(figure(p, y, np.ones((2, 2, 60)))[1, 0], figure(p, y))
 
 
 @settings(max_examples=30, deadline=None)
@@ -142,6 +144,6 @@ def test_meaningless_input_is_refused(probabilities, labels, message):
 
 
 def test_the_documented_examples_are_true():
-    docs = Path(__file__).parents[2] / "docs" / "metrics.md"
+    docs = Path(__file__).parents[3] / "docs" / "metrics.md"
     result = doctest.testfile(str(docs), module_relative=False, encoding="utf-8")
     assert result.attempted > 5 and result.failed == 0

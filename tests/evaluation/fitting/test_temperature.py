@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
 
 from affekt.errors import DataError
-from affekt.evaluation.calibration import fit_platt, fit_temperature, source_weights
-from affekt.evaluation.metrics import expected_calibration_error
+from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
+from affekt.evaluation.metrics.single_label import expected_calibration_error
 
 
 def honest(n: int, seed: int = 0, k: int = 7):
@@ -83,52 +82,3 @@ def test_source_weights_make_sources_count_alike():
 def test_meaningless_input_is_refused(logits, targets, weights, message):
     with pytest.raises(DataError, match=message):
         fit_temperature(logits, targets, weights)
-
-
-def platt_targets(truth):
-    positives, negatives = truth.sum(), (~truth).sum()
-    return np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-
-
-def logistic_oracle(logits, truth):
-    """Cross-entropy against soft targets is that of every row once as positive, once as not."""
-    share = platt_targets(truth)
-    column = np.concatenate([logits, logits])[:, None]
-    sides = np.repeat([1, 0], len(logits))
-    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000)
-    model.fit(column, sides, sample_weight=np.concatenate([share, 1 - share]))
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
-
-
-@pytest.mark.parametrize("positives", [2, 40, 150])
-def test_platt_is_the_logistic_regression_on_platts_targets(positives):
-    rng = np.random.default_rng(positives)
-    truth = np.arange(300) < positives
-    logits = rng.normal(0, 3, 300) + 2 * truth - 1
-    scale, shift = fit_platt(logits, truth)
-    assert (scale, shift) == pytest.approx(logistic_oracle(logits, truth), rel=1e-3, abs=1e-3)
-
-
-def test_platt_recovers_what_made_the_labels():
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 4, 40_000)
-    truth = rng.random(len(logits)) < 1 / (1 + np.exp(-(0.5 * logits - 1)))
-    assert fit_platt(logits, truth) == pytest.approx((0.5, -1), abs=0.05)
-
-
-def test_platt_stays_finite_and_keeps_the_order():
-    logits = np.linspace(-4, 4, 100)
-    for truth in (logits > 5, logits > 3.9, logits > 0, logits < 0, logits < 5):
-        scale, shift = fit_platt(logits, truth)
-        p = 1 / (1 + np.exp(-(scale * logits + shift)))
-        assert scale > 0 and np.isfinite([scale, shift]).all()
-        assert 1 / 103 < p.mean() < 102 / 103
-        assert p.mean() == pytest.approx(platt_targets(truth).mean(), abs=0.02)
-    assert all(np.isfinite(fit_platt([2.0, 2.0], [True, False])))
-
-
-def test_platt_names_bad_input():
-    with pytest.raises(DataError, match="finite logits"):
-        fit_platt([np.inf], [True])
-    with pytest.raises(DataError, match=r"truth of shape \(2,\)"):
-        fit_platt([1.0], [True, False])
