@@ -29,7 +29,7 @@ from affekt.crops import crop_stream
 from affekt.data.people import PersonManifest, read_person_picture
 from affekt.data.people_augment import PersonAugmentConfig
 from affekt.data.people_dataset import PersonDataset
-from affekt.models.backbones import build_encoder
+from affekt.models.encoder import build_encoder
 from affekt.training.features import cache_features
 
 SIZE, FACE_SIZE = 160, 96

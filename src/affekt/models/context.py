@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from affekt.bundle import Labels, StreamSpec
 from affekt.errors import BundleError, ConfigError
 from affekt.labels import CATEGORIES
-from affekt.models.backbones import Encoder, build_encoder
 from affekt.models.build import channels, load_described, read_spec, save_described
+from affekt.models.encoder import Encoder, build_encoder
 from affekt.models.fusion import FACE, FusionHead, FusionSpec, MeanHead
 from affekt.typed import within
 
@@ -30,7 +30,7 @@ class EncoderSpec:
         backbone: name in timm; of an encoder from outside, ``bundle:NAME``.
         width: of its features.
         weights: where the first weights came from.
-        train: the part that was trained, see `affekt.models.backbones.Encoder`.
+        train: the part that was trained, see `affekt.models.encoder.Encoder`.
     """
 
     backbone: str
@@ -75,7 +75,7 @@ class StreamPlan:
         weights: see `affekt.models.backbones.build_backbone`.
         size: side of its crops in pixels.
         crop: the name of the crop rule.
-        train: see `affekt.models.backbones.Encoder`.
+        train: see `affekt.models.encoder.Encoder`.
         share: the stream whose encoder it shares.
         blank_person: see `affekt.bundle.StreamSpec`.
         flip: likewise.

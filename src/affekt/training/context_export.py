@@ -21,8 +21,8 @@ from affekt.geometry import GEOMETRY_FEATURES
 from affekt.inference.context import ContextModel, PersonCrops
 from affekt.inference.members import logit
 from affekt.labels import VAD_RANGE
-from affekt.models.backbones import Encoder
 from affekt.models.context import ContextNetwork, load_context
+from affekt.models.encoder import Encoder
 from affekt.models.fusion import FACE, GEOMETRY
 from affekt.training.card import context_card
 from affekt.training.context_calibration import Calibration, calibrate, probabilities

@@ -18,7 +18,9 @@ from torch.utils.data import DataLoader, Sampler
 
 from affekt.data.dataset import FaceDataset, Sample, source_priors
 from affekt.data.manifest import Manifest
+from affekt.errors import ConfigError
 from affekt.models.build import FaceNetwork, build_network, save_network
+from affekt.models.zoo import output_shape
 from affekt.training.checkpoints import (
     BEST,
     CHECKPOINT,
@@ -111,6 +113,7 @@ def _start(config: TrainConfig, fabric: Fabric) -> _Run:
         drop_rate=model.drop_rate,
         drop_path=model.drop_path,
     ).to(memory_format=torch.channels_last)
+    _check_early_size(config, network)
     averaged = AveragedModel(
         network.to(fabric.device),
         multi_avg_fn=get_ema_multi_avg_fn(config.optim.ema),  # type: ignore[no-untyped-call]
@@ -121,6 +124,17 @@ def _start(config: TrainConfig, fabric: Fabric) -> _Run:
     )
     wrapped, optimizer = fabric.setup(network, optimizer)
     return _Run(wrapped, averaged, optimizer)
+
+
+def _check_early_size(config: TrainConfig, network: FaceNetwork) -> None:
+    """Refuses what would else fail in the first epoch."""
+    name = config.model.backbone
+    try:
+        output_shape(network.backbone, name, config.size_at(0))
+    except ConfigError:
+        raise ConfigError(
+            f"optim.early_size: {name} takes crops of one size only; set optim.early_epochs to 0"
+        ) from None
 
 
 def _train_epoch(
