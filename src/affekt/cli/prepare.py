@@ -55,12 +55,24 @@ def folders(
     val: Annotated[float, typer.Option(help="Share drawn for validation, 0 to 1.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share drawn for the test, 0 to 1.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="What other names of folders mean: raf-db or affectnet for the numbers of these "
+            "sets, or NAME=LABEL,NAME=LABEL,…",
+        ),
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(help="A folder to pass over; may be repeated.")
+    ] = None,
     face_detector: DetectorOption = None,
 ) -> None:
     """One folder of pictures per label, such as happiness, sad or 4_fear."""
     from affekt.data.faces import prepare_folders  # noqa: PLC0415
+    from affekt.data.naming import FolderNames, parse_labels  # noqa: PLC0415
     from affekt.inference.find.faces import load_face_detector  # noqa: PLC0415
 
+    names = FolderNames(parse_labels(labels) if labels is not None else {}, tuple(skip or ()))
     _refuse_overwrite(folder, out, face_detector)
     detect = load_face_detector(face_detector).detect
     with progress_bar("faces") as progress:
@@ -72,6 +84,7 @@ def folders(
             val=val,
             test=test,
             seed=seed,
+            names=names,
             progress=progress,
         )
     _report(summary)

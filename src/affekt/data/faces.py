@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from affekt.data.ferplus import CSV_NAME, FerPlusFace, read_ferplus
-from affekt.data.folders import read_folders, with_drawn_splits, written
+from affekt.data.folders import EXACTLY_LABELS, read_folders, with_drawn_splits
 from affekt.data.framing import Detect, Framing, find_face, measure_framing, roll_of
 from affekt.data.manifest import FaceRow, write_manifest
+from affekt.data.naming import FolderNames, written
 from affekt.data.packing import PACKED_SIDE, encode, face_cutout
 from affekt.data.parquet import manifest_file
 from affekt.data.splits import LEAK, Entry, conflicting, copies_of, digest_of, leaking
@@ -114,6 +115,7 @@ def prepare_folders(
     seed: int = 0,
     source: str | None = None,
     pack: bool | None = None,
+    names: FolderNames = EXACTLY_LABELS,
     progress: Progress | None = None,
 ) -> PrepareSummary:
     """One folder of pictures per label, perhaps inside one folder per split, into a manifest.
@@ -134,6 +136,7 @@ def prepare_folders(
         source: name of the set, by default the folder's.
         pack: put pictures into the manifest (with ``detect``: a generous crop of the face).
             By default all detected faces and pictures up to 256 pixels.
+        names: what folders' names mean beside labels and splits, such as a set's numbers.
         progress: called as rows are made.
 
     Raises:
@@ -143,7 +146,7 @@ def prepare_folders(
     """
     _check_options(faces, val, test)
     root = Path(folder).resolve()
-    found, notes = read_folders(root)
+    found, notes = read_folders(root, names)
     notes += _copy_notes(found)
     reasons = {**leaking(found), **conflicting(found)}
     entries = with_drawn_splits(found, val, test, seed)
@@ -152,7 +155,7 @@ def prepare_folders(
         by_digest = sorted(entries, key=lambda entry: entry.digest)
         framing = measure_framing(_sample([entry.path for entry in by_digest]), detect)
         notes.append(f"framing: {framing.describe()}")
-    name = source or root.name
+    name = source or written(root.name)
     rows = (
         _seen(_folder_row(entry, root, name, reasons), entry.path, framing, detect, pack)
         for entry in entries

@@ -7,51 +7,49 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from affekt.data.naming import FolderNames, split_of, visible, written
 from affekt.data.splits import Entry, digest_of, draw_splits
-from affekt.errors import DataError
-from affekt.labels import PRIMARY, parse_emotion
+from affekt.errors import DataError, UsageError
+from affekt.labels import PRIMARY
 from affekt.media.formats import is_picture_name, kind_of_name
 from affekt.media.walking import walk
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""Names of folders that mean a split."""
+EXACTLY_LABELS = FolderNames()
+"""Folders are named by labels and splits alone."""
 
 
-def read_folders(root: Path) -> tuple[list[Entry], list[str]]:
+def read_folders(root: Path, names: FolderNames = EXACTLY_LABELS) -> tuple[list[Entry], list[str]]:
     """Every picture of the set in a fixed order, and notes on what was passed over.
+
+    Args:
+        root: holds the folders of labels, or of splits that hold them. A folder of a split inside
+            one of a label counts as well.
+        names: what the folders' names mean.
 
     Raises:
         DataError: no such folder, a folder whose name is no label, or no picture.
+        UsageError: a folder to pass over that is not there.
     """
     entries: list[Entry] = []
     passed = Counter[str]()
-    for split, label, folder in _label_folders(root):
+    for split, label, folder in _label_folders(root, names):
         for path in _files(folder):
             if is_picture_name(path.name):
-                entries.append(Entry(path, label, split, digest_of(path)))
+                inner = split or _inner_split(path.relative_to(folder))
+                entries.append(Entry(path, label, inner, digest_of(path)))
             else:
                 passed[kind_of_name(path.name)] += 1
     if not entries:
-        raise DataError(f"no picture in the label folders of {root}")
+        raise DataError(f"no picture in the label folders of {written(root)}")
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(passed.items()))
-    return entries, [f"passed over files that are no pictures: {kinds}"] if kinds else []
-
-
-def written(name: str) -> str:
-    r"""A file's name as text: bytes that are not UTF-8 are spelt out.
-
-    >>> written("é.png"), written("\udce9.png")
-    ('é.png', '\\xe9.png')
-    """
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    notes = [f"passed over files that are no pictures: {kinds}"] if kinds else []
+    if names.skip:
+        _refuse_unknown(root, names)
+        notes.append(f"passed over folders named by --skip: {', '.join(names.skip)}")
+    if names.labels:
+        meant = ", ".join(f"{name} = {label}" for name, label in names.labels.items())
+        notes.append(f"folders named by --labels: {meant}")
+    return entries, notes
 
 
 def with_drawn_splits(entries: Sequence[Entry], val: float, test: float, seed: int) -> list[Entry]:
@@ -70,33 +68,39 @@ def with_drawn_splits(entries: Sequence[Entry], val: float, test: float, seed: i
     ]
 
 
-def _label_folders(root: Path) -> list[tuple[str | None, str, Path]]:
-    tops = _folders(root)
-    if not all(top.name.lower() in SPLIT_FOLDERS for top in tops):
-        return [(None, _label_of(top), top) for top in tops]
+def _label_folders(root: Path, names: FolderNames) -> list[tuple[str | None, str, Path]]:
+    tops = _folders(root, names)
+    if not all(split_of(top) for top in tops):
+        return [(None, names.label_of(top), top) for top in tops]
     return [
-        (SPLIT_FOLDERS[top.name.lower()], _label_of(inner), inner)
+        (split_of(top), names.label_of(inner), inner)
         for top in tops
-        for inner in _folders(top)
+        for inner in _folders(top, names)
     ]
 
 
-def _folders(parent: Path) -> list[Path]:
+def _refuse_unknown(root: Path, names: FolderNames) -> None:
+    tops = _folders(root, FolderNames())
+    there = {path.name.casefold() for top in tops for path in (top, *top.iterdir())}
+    for name in names.skip:
+        if name.casefold() not in there:
+            raise UsageError(f"--skip {name}: no such folder in {written(root)}")
+
+
+def _inner_split(inside: Path) -> str | None:
+    """The split that a picture's place inside its label's folder says."""
+    return split_of(Path(inside.parts[0])) if len(inside.parts) > 1 else None
+
+
+def _folders(parent: Path, names: FolderNames) -> list[Path]:
     try:
-        found = sorted(path for path in parent.iterdir() if path.is_dir())
+        found = visible((path for path in parent.iterdir() if path.is_dir()), names.skip)
     except OSError as error:
-        raise DataError(f"cannot read the folder {parent}: {error.strerror}") from error
-    visible = [path for path in found if not path.name.startswith((".", "__"))]
-    if not visible:
-        raise DataError(f"no folder in {parent}: expected one per label ({', '.join(PRIMARY)})")
-    return visible
-
-
-def _label_of(folder: Path) -> str:
-    try:
-        return parse_emotion(folder.name)
-    except DataError as error:
-        raise DataError(f"folder {folder}: {error}") from error
+        raise DataError(f"cannot read the folder {written(parent)}: {error.strerror}") from error
+    if not found:
+        accepted = ", ".join(PRIMARY)
+        raise DataError(f"no folder in {written(parent)}: expected one per label ({accepted})")
+    return found
 
 
 def _files(folder: Path) -> list[Path]:

@@ -102,7 +102,7 @@ def _write(
         while group := list(islice(records, ROWS_PER_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
             count += len(group)
-        writer.add_key_value_metadata(meta())
+        writer.add_key_value_metadata({k: v.encode(errors=_errors(k)) for k, v in meta().items()})
     return count
 
 
@@ -122,8 +122,8 @@ def read_metadata(file: Path) -> tuple[list[str], dict[str, str]]:
         raise DataError(f"no manifest at {file}: make one with `affekt prepare`")
     with _reading(file), pq.ParquetFile(file) as opened:
         names, meta = opened.schema_arrow.names, opened.metadata.metadata
-        plain = {k.decode(): v.decode() for k, v in (meta or {}).items() if _is_text(k)}
-    return names, plain
+        texts = [(k.decode(), v) for k, v in (meta or {}).items() if _is_text(k)]
+        return names, {k: v.decode(errors=_errors(k)) for k, v in texts}
 
 
 def check_metadata(
@@ -232,3 +232,8 @@ def _is_text(key: bytes) -> bool:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def _errors(key: str) -> str:
+    """A folder may have any name, all else is UTF-8."""
+    return "surrogateescape" if key == "root" else "strict"
