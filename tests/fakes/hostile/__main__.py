@@ -1,0 +1,15 @@
+"""Writes a corpus: ``python -m fakes.hostile FOLDER COUNT SEED``; says in JSON what it holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from fakes.hostile import write_corpus
+
+if __name__ == "__main__":
+    folder, count, seed = sys.argv[1:]
+    corpus = write_corpus(Path(folder), int(count), int(seed), large=True)
+    sys.stdout.write(json.dumps(asdict(corpus)))
