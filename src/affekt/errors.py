@@ -53,6 +53,10 @@ class PictureTooLargeError(MediaError):
     """A picture with more pixels than the limit."""
 
 
+class PictureWarning(UserWarning):
+    """A picture was read otherwise than it states; the command line says so on standard error."""
+
+
 class DetectorError(MediaError):
     """A picture on which a detector failed that the caller brought; ``__cause__`` says where."""
 

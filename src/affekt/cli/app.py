@@ -21,7 +21,7 @@ from affekt.cli.models import models
 from affekt.cli.predict import predict
 from affekt.cli.prepare import prepare_app
 from affekt.cli.report import report
-from affekt.cli.terminal import open_missing_streams, say_error, show_traceback
+from affekt.cli.terminal import open_missing_streams, say_error, show_traceback, spoken_warnings
 from affekt.cli.train import export, train
 from affekt.errors import AffektError, DataError, MediaError
 from affekt.output.sink import ClosedPipeError, WriteError, discard_stdout
@@ -88,7 +88,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         words.remove("--debug")
         sys.excepthook = show_traceback
     open_missing_streams()
-    return _run(words, debug)
+    with spoken_warnings():
+        return _run(words, debug)
 
 
 def _before_separator(words: Sequence[str]) -> Sequence[str]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
+from typing import TextIO
 
 import typer
 
+from affekt.errors import PictureWarning
 from affekt.output.text import printable
 
 
@@ -20,6 +25,30 @@ def say(line: str) -> None:
 def say_error(message: str) -> None:
     """One error line on standard error."""
     say(f"affekt: error: {message}")
+
+
+@contextmanager
+def spoken_warnings() -> Iterator[None]:
+    """Pictures that are read otherwise than they state are told in a line each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PictureWarning)
+        others = warnings.showwarning
+
+        def show(  # noqa: PLR0917 (as `warnings` calls it)
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, PictureWarning):
+                say(f"affekt: {message}")
+            else:
+                others(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
 
 
 def show_traceback(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from affekt.errors import MediaError, PictureTooLargeError
-from affekt.media.arrays import ImageRgb, array_to_rgb, eight_bits, on_white, repeat
+from affekt.errors import MediaError, PictureTooLargeError, PictureWarning
+from affekt.media.arrays import ImageRgb, array_to_rgb
+from affekt.media.decoding import decode
 from affekt.media.formats import error_line, picture_class
 from affekt.media.quiet import without_codec_warnings
 from affekt.media.streams import open_stream
@@ -47,13 +48,15 @@ def read_picture(
         try:
             image = kind(stream, name)
             _check_pixels(image, max_pixels, name)
-            return _decode(image)
+            image_rgb, note = decode(image)
         except MediaError:
             raise
         except (Exception, Image.DecompressionBombError) as error:  # codecs raise all sorts
             raise MediaError(
                 f"{name}: damaged {kind.format} picture ({error_line(error)})"
             ) from None
+    _tell(name, note)
+    return image_rgb
 
 
 @without_codec_warnings()
@@ -75,11 +78,18 @@ def to_rgb(image: Image.Image | npt.NDArray[np.generic]) -> ImageRgb:
     [[[51, 51, 51]]]
     """
     if not isinstance(image, Image.Image):
-        return array_to_rgb(np.asarray(image))
+        try:
+            image_rgb, note = array_to_rgb(np.asarray(image))
+        except MediaError as error:
+            raise MediaError(f"<array>: {error}") from None
+        _tell("<array>", note)
+        return image_rgb
     try:
-        return _decode(image)
+        image_rgb, note = decode(image)
     except Exception as error:  # codecs raise all sorts
         raise MediaError(f"<image>: damaged picture ({error_line(error)})") from None
+    _tell("<image>", note)
+    return image_rgb
 
 
 def _check_pixels(image: Image.Image, max_pixels: int, name: str) -> None:
@@ -91,37 +101,6 @@ def _check_pixels(image: Image.Image, max_pixels: int, name: str) -> None:
         )
 
 
-def _decode(image: Image.Image) -> ImageRgb:
-    image.load()  # turns a TIFF upright and drops its orientation: read that afterwards
-    orientation = _orientation(image)
-    if image.mode.startswith(("I", "F")):
-        rgb = repeat(eight_bits(np.asarray(image)))
-    elif image.has_transparency_data:
-        rgb = on_white(np.asarray(image.convert("RGBA")))
-    else:
-        plain = image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
-        rgb = np.asarray(plain)
-    return np.ascontiguousarray(_TURNS[orientation](rgb))
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
-    try:
-        value = image.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # a damaged EXIF block does not make the picture unreadable
-        return 1
-    return value if value in _TURNS else 1
-
-
-_EXIF_ORIENTATION = 0x0112
-_TURNS: dict[int, Callable[[ImageRgb], ImageRgb]] = {
-    1: lambda image: image,
-    2: lambda image: image[:, ::-1],
-    3: lambda image: image[::-1, ::-1],
-    4: lambda image: image[::-1],
-    5: lambda image: image.swapaxes(0, 1),
-    6: lambda image: np.rot90(image, -1),
-    7: lambda image: image[::-1, ::-1].swapaxes(0, 1),
-    8: np.rot90,
-}
-"""What brings a picture of each EXIF orientation upright."""
+def _tell(name: str, note: str | None) -> None:
+    if note is not None:
+        warnings.warn(f"{name}: {note}", PictureWarning, stacklevel=3)
