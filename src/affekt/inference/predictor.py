@@ -28,10 +28,10 @@ from affekt.inference.people import (
     people_from_detector,
     people_from_faces,
 )
-from affekt.inference.prepared import Picture, Prepared, Preparer, is_full
+from affekt.inference.prepared import Prepared, Preparer, is_full
 from affekt.inference.readers import CONTEXT_KINDS, open_reader
 from affekt.inference.yolox import PersonDetector, YoloxDetector
-from affekt.media import PIXEL_LIMIT, ImageRgb, Source
+from affekt.media import PIXEL_LIMIT, ImageRgb, Picture, Source
 from affekt.results import BoxXyxy, Emotion, Face, Frame, Person
 from affekt.typed import shown
 
@@ -109,15 +109,16 @@ class Predictor:
         return partial(type(self), **options), (bundle, detector)
 
     @overload
-    def predict(self, pictures: Picture) -> Frame: ...
+    def predict(self, pictures: Picture) -> Frame: ...  # type: ignore[overload-overlap]
     @overload
     def predict(self, pictures: Pictures) -> list[Frame]: ...
     def predict(self, pictures: Picture | Pictures) -> Frame | list[Frame]:
         """The people of a picture and their apparent emotions; of several, one frame per picture.
 
         Args:
-            pictures: a path, the bytes of a picture file, an RGB array of shape (h, w, 3) (or
-                grey, or with alpha), a Pillow image; or a list, tuple or generator of these.
+            pictures: a path, the bytes of a picture file, an open file of bytes, an RGB array or
+                tensor of shape (h, w, 3) (or grey, or with alpha), a Pillow image; or a list,
+                tuple or generator of these.
 
         Returns:
             A frame, in which nobody is an empty ``people``; for several, a list.

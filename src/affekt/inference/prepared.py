@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from affekt.errors import AffektError, DetectorError, MediaError
 from affekt.inference.people import FindPeople, Sighting
-from affekt.media import ImageRgb, Source, read_picture, to_rgb
-from affekt.media.formats import error_line
+from affekt.media import ImageRgb, Picture, Source, name_of, read_any
+from affekt.media.streams import error_line
 from affekt.results import BoxXyxy, Face
-
-Picture = str | Path | bytes | npt.NDArray[np.generic] | Image.Image
-"""A path, an encoded picture, or a decoded one (see `affekt.media.to_rgb`)."""
 
 BATCH_PEOPLE, BATCH_PICTURES = 32, 8
 """A batch is run as soon as it holds that many people, or comes from that many pictures."""
@@ -65,7 +57,9 @@ class Preparer:
         try:
             return self.prepare(item, keep_image=keep_image)
         except MediaError as error:
-            return error.with_traceback(None)  # which would keep the picture in memory
+            if error.__cause__ is None:
+                error.__context__ = None
+            return error.with_traceback(None)  # either would keep the picture in memory
 
     def prepare(self, item: Picture | Source, *, keep_image: bool) -> Prepared:
         """What the model needs of a picture.
@@ -73,7 +67,7 @@ class Preparer:
         Raises:
             MediaError: it cannot be read; `DetectorError` where a detector fails on it.
         """
-        source = item if isinstance(item, Source) else Source(_name(item), item)
+        source = item if isinstance(item, Source) else Source(name_of(item), item)
         image = self._read(source)
         seen, crops = self._look(image, source.name)
         height, width = image.shape[:2]
@@ -81,9 +75,11 @@ class Preparer:
 
     def _read(self, source: Source) -> ImageRgb:
         try:
-            if isinstance(source.picture, str | Path | bytes):
-                return read_picture(source.picture, max_pixels=self.max_pixels, name=source.name)
-            return to_rgb(source.picture)
+            return read_any(
+                source.picture,
+                max_pixels=self.max_pixels,
+                name=source.name,
+            )
         except AffektError:
             raise
         except Exception as error:  # an object of another library may raise anything
@@ -114,10 +110,3 @@ def _said(error: Exception) -> str:
         return f"{type(error).__name__}: {error_line(error)}"
     except Exception:  # the text is made by anybody's code too
         return type(error).__name__
-
-
-def _name(picture: Picture) -> str:
-    if isinstance(picture, str | Path):
-        return str(picture)
-    kinds = {bytes: "<bytes>", np.ndarray: "<array>"}
-    return next((name for kind, name in kinds.items() if isinstance(picture, kind)), "<image>")

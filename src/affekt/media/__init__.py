@@ -2,7 +2,14 @@
 
 from affekt.media.arrays import ImageRgb
 from affekt.media.formats import FORMATS
-from affekt.media.pictures import PIXEL_LIMIT, read_picture, to_rgb
+from affekt.media.pictures import (
+    PIXEL_LIMIT,
+    Picture,
+    name_of,
+    read_any,
+    read_picture,
+    to_rgb,
+)
 from affekt.media.sampling import resize, warp
 from affekt.media.sources import Source, Sources, expand_sources
 from affekt.media.writing import write_picture
@@ -11,9 +18,12 @@ __all__ = [
     "FORMATS",
     "PIXEL_LIMIT",
     "ImageRgb",
+    "Picture",
     "Source",
     "Sources",
     "expand_sources",
+    "name_of",
+    "read_any",
     "read_picture",
     "resize",
     "to_rgb",

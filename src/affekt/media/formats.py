@@ -1,21 +1,11 @@
-"""Which files are pictures: by suffix where a folder is searched, by content where one is read."""
+"""Which files of a folder are taken for pictures: by their suffix."""
 
 from __future__ import annotations
 
 import os
-from typing import BinaryIO
-
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
-
-from affekt.errors import MediaError
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
 
 FORMATS: dict[str, str] = {
     ".jpg": "JPEG",
@@ -34,7 +24,31 @@ FORMATS: dict[str, str] = {
 }
 """Suffixes of pictures, in lower case, each with Pillow's name of the format."""
 
-ACCEPTED = "JPEG, PNG, WebP, BMP, TIFF and GIF pictures are accepted"
+ACCEPTED = "JPEG, PNG, WebP, BMP, TIFF, GIF and AVIF pictures are accepted"
+
+HEIF_PACKAGE = "pillow-heif"
+
+
+@cache
+def reads_avif() -> bool:
+    """Whether this Pillow reads AVIF."""
+    from PIL import features  # noqa: PLC0415 (loads the codec)
+
+    return bool(features.check("avif"))
+
+
+@cache
+def reads_heif() -> bool:
+    """Whether the package is installed that reads HEIC and HEIF."""
+    return find_spec("pillow_heif") is not None
+
+
+_OPTIONAL: dict[str, Callable[[], bool]] = {
+    ".avif": reads_avif,
+    ".heic": reads_heif,
+    ".heif": reads_heif,
+    ".hif": reads_heif,
+}
 
 
 def is_picture_name(name: str) -> bool:
@@ -43,55 +57,24 @@ def is_picture_name(name: str) -> bool:
     >>> is_picture_name("IMG_1.JPG"), is_picture_name("notes.txt"), is_picture_name(".a.png")
     (True, False, False)
     """
-    return os.path.splitext(name)[1].lower() in FORMATS and not name.startswith(".")  # noqa: PTH122
+    suffix = _suffix(name)
+    known = suffix in FORMATS or (suffix in _OPTIONAL and _OPTIONAL[suffix]())
+    return known and not name.startswith(".")
 
 
 def kind_of_name(name: str) -> str:
     """What a file that is no picture is counted as: its suffix.
 
-    >>> kind_of_name("IMG_1.HEIC"), kind_of_name("README"), kind_of_name("a.b c")
-    ('.heic', 'without a suffix', 'with an odd suffix')
+    >>> kind_of_name("IMG_1.MOV"), kind_of_name("README"), kind_of_name("a.b c")
+    ('.mov', 'without a suffix', 'with an odd suffix')
     """
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+    suffix = _suffix(name)
     if len(suffix) < 2:
         return "without a suffix"
+    if suffix in _OPTIONAL and suffix != ".avif":
+        return f"{suffix} (the package {HEIF_PACKAGE} reads them)"
     return suffix if suffix[1:].isalnum() and len(suffix) < 12 else "with an odd suffix"
 
 
-def picture_class(stream: BinaryIO, name: str) -> type[ImageFile.ImageFile]:
-    """Pillow's reader for the content.
-
-    Named here one by one because `PIL.Image.open` warns and refuses by a limit of its own.
-    """
-    try:
-        head = stream.read(16)
-        stream.seek(0)
-    except OSError as error:
-        raise MediaError(f"{name}: cannot be read ({error_line(error)})") from None
-    if not head:
-        raise MediaError(f"{name}: the file is empty; {ACCEPTED}")
-    for magic, kind in _MAGIC.items():
-        if head.startswith(magic):
-            return kind
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return WebPImagePlugin.WebPImageFile
-    raise MediaError(f"{name}: not a picture; {ACCEPTED}")
-
-
-_MAGIC: dict[bytes, type[ImageFile.ImageFile]] = {
-    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
-    b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
-    b"BM": BmpImagePlugin.BmpImageFile,
-    b"II*\x00": TiffImagePlugin.TiffImageFile,
-    b"MM\x00*": TiffImagePlugin.TiffImageFile,
-    b"II+\x00": TiffImagePlugin.TiffImageFile,
-    b"MM\x00+": TiffImagePlugin.TiffImageFile,
-    b"GIF87a": GifImagePlugin.GifImageFile,
-    b"GIF89a": GifImagePlugin.GifImageFile,
-}
-
-
-def error_line(error: BaseException) -> str:
-    """An error of another library in one line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122

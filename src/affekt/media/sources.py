@@ -10,14 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
 from affekt.errors import MediaError, path_advice
 from affekt.media.copies import MARK
 from affekt.media.formats import ACCEPTED, is_picture_name, kind_of_name
 from affekt.media.patterns import matching, parse
+from affekt.media.pictures import Picture
 from affekt.media.streams import read_all
 from affekt.media.walking import Listing, walk
 
@@ -36,7 +33,7 @@ class Source:
     """
 
     name: str
-    picture: str | Path | bytes | npt.NDArray[np.generic] | Image.Image
+    picture: Picture
 
 
 @dataclass(frozen=True, slots=True)

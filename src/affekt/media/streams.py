@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from os import PathLike
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO, Protocol
 
 from affekt.errors import MediaError, path_advice
-from affekt.media.formats import error_line
+from affekt.media.foreign import PICTURES, is_file
 
 STREAM_LIMIT = 256 * 2**20
 """Bytes that are taken from a pipe or another stream without an end known; a file may be larger."""
@@ -15,37 +16,47 @@ STREAM_LIMIT = 256 * 2**20
 BLOCK = 2**20
 
 
-def open_stream(source: str | Path | bytes, name: str) -> BinaryIO:
+class Readable(Protocol):
+    """What gives its bytes block by block."""
+
+    def read(self, size: int, /) -> object:
+        """At most so many bytes, none at the end."""
+
+
+def open_stream(source: object, name: str) -> BinaryIO:
     """A stream that can be searched, at the picture's first byte.
+
+    Args:
+        source: a path, bytes, or an open file of bytes, which is read from its start.
+        name: what error lines call it.
 
     Raises:
         MediaError: no such file, it cannot be read, or a pipe gives more than `STREAM_LIMIT`.
     """
-    if isinstance(source, bytes):
+    if isinstance(source, bytes | bytearray | memoryview):
         return io.BytesIO(source)
-    try:
-        stream = Path(source).open("rb")  # noqa: SIM115 (handed on)
-    except FileNotFoundError:
-        raise MediaError(f"{name}: {path_advice(str(source)) or 'no such file'}") from None
-    except IsADirectoryError:
-        raise MediaError(f"{name}: is a folder, not a picture") from None
-    except (OSError, ValueError) as error:
-        raise MediaError(f"{name}: cannot be read ({error_line(error)})") from None
+    if is_file(source):
+        return io.BytesIO(_from_start(source, name))
+    if not isinstance(source, str | PathLike):
+        raise MediaError(f"{name}: {type(source).__name__} is no picture; {PICTURES}")
+    stream = _open(source, name)
     if stream.seekable():
         return stream
     with stream:
         return io.BytesIO(read_all(stream, name))
 
 
-def read_all(stream: IO[bytes], name: str) -> bytes:
+def read_all(stream: Readable, name: str) -> bytes:
     """What a stream gives from here to its end.
 
     Raises:
-        MediaError: more than `STREAM_LIMIT` bytes, or it cannot be read.
+        MediaError: more than `STREAM_LIMIT` bytes, text, or it cannot be read.
     """
     content = bytearray()
     try:
         while block := stream.read(BLOCK):
+            if not isinstance(block, bytes | bytearray | memoryview):
+                raise MediaError(f"{name}: a stream of text; open the file with mode 'rb'")
             content += block
             if len(content) > STREAM_LIMIT:
                 raise MediaError(
@@ -55,3 +66,30 @@ def read_all(stream: IO[bytes], name: str) -> bytes:
     except (OSError, ValueError) as error:
         raise MediaError(f"{name}: cannot be read ({error_line(error)})") from None
     return bytes(content)
+
+
+def error_line(error: BaseException) -> str:
+    """An error of another library in one line."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())
+
+
+def _from_start(stream: Readable, name: str) -> bytes:
+    seekable = getattr(stream, "seekable", None)
+    try:
+        if seekable is not None and seekable():
+            stream.seek(0)  # type: ignore[attr-defined]
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{name}: cannot be read ({error_line(error)})") from None
+    return read_all(stream, name)
+
+
+def _open(source: str | PathLike[str], name: str) -> BinaryIO:
+    try:
+        return Path(source).open("rb")
+    except FileNotFoundError:
+        raise MediaError(f"{name}: {path_advice(str(source)) or 'no such file'}") from None
+    except IsADirectoryError:
+        raise MediaError(f"{name}: is a folder, not a picture") from None
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{name}: cannot be read ({error_line(error)})") from None
