@@ -8,7 +8,7 @@ from typing import Any
 
 from affekt.errors import AffektError, DetectorError, MediaError
 from affekt.inference.people import FindPeople, Sighting
-from affekt.media import ImageRgb, Picture, Source, name_of, read_any
+from affekt.media import BUDGET, ImageRgb, Picture, Share, Source, name_of, read_any
 from affekt.media.streams import error_line
 from affekt.results import BoxXyxy, Face
 
@@ -68,17 +68,19 @@ class Preparer:
             MediaError: it cannot be read; `DetectorError` where a detector fails on it.
         """
         source = item if isinstance(item, Source) else Source(name_of(item), item)
-        image = self._read(source)
-        seen, crops = self._look(image, source.name)
+        with BUDGET.share() as share:
+            image = self._read(source, share)
+            seen, crops = self._look(image, source.name)
         height, width = image.shape[:2]
         return Prepared(source.name, width, height, seen, crops, image if keep_image else None)
 
-    def _read(self, source: Source) -> ImageRgb:
+    def _read(self, source: Source, share: Share) -> ImageRgb:
         try:
             return read_any(
                 source.picture,
                 max_pixels=self.max_pixels,
                 name=source.name,
+                reserve=share.take,
             )
         except AffektError:
             raise

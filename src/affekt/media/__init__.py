@@ -1,8 +1,10 @@
 """Pictures in and out: the only place that knows EXIF, codecs and colour orders."""
 
 from affekt.media.arrays import ImageRgb
+from affekt.media.budget import Share
 from affekt.media.formats import FORMATS
 from affekt.media.pictures import (
+    BUDGET,
     PIXEL_LIMIT,
     Picture,
     name_of,
@@ -15,10 +17,12 @@ from affekt.media.sources import Source, Sources, expand_sources
 from affekt.media.writing import write_picture
 
 __all__ = [
+    "BUDGET",
     "FORMATS",
     "PIXEL_LIMIT",
     "ImageRgb",
     "Picture",
+    "Share",
     "Source",
     "Sources",
     "expand_sources",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from os import PathLike
 from typing import IO, BinaryIO, cast
 
@@ -12,6 +13,7 @@ from PIL.Image import DecompressionBombError
 
 from affekt.errors import MediaError, PictureTooLargeError, PictureWarning
 from affekt.media.arrays import ImageRgb, array_to_rgb
+from affekt.media.budget import PixelBudget
 from affekt.media.decoding import decode
 from affekt.media.foreign import SupportsArray, is_file, is_tensor, to_array
 from affekt.media.guards import CheckSize
@@ -21,6 +23,9 @@ from affekt.media.streams import error_line, open_stream
 
 PIXEL_LIMIT = 100_000_000
 """Pictures with more pixels are refused before they are decoded (300 MB once decoded)."""
+
+BUDGET = PixelBudget(PIXEL_LIMIT)
+"""What all threads of the process may decode and look at at a time."""
 
 SIDE_LIMIT = 1_000_000
 """Pixels of a side; every row costs memory of its own."""
@@ -40,6 +45,7 @@ def read_picture(
     *,
     max_pixels: int = PIXEL_LIMIT,
     name: str | None = None,
+    reserve: Callable[[int], object] | None = None,
 ) -> ImageRgb:
     """Reads a picture file, or an encoded picture from memory; of an animation the first frame.
 
@@ -51,6 +57,7 @@ def read_picture(
         source: a path, the bytes of an encoded picture, or an open file of bytes.
         max_pixels: a picture with more is refused from its header, before it is decoded.
         name: what error lines call the picture; the path, or ``<bytes>``, by default.
+        reserve: called with the number of pixels before they are decoded; may wait.
 
     Returns:
         Shape (height, width, 3), RGB, 0 to 255.
@@ -63,7 +70,7 @@ def read_picture(
     name = name_of(source) if name is None else name
     with open_stream(source, name) as stream:
         try:
-            image_rgb, note = _read(stream, max_pixels)
+            image_rgb, note = _read(stream, max_pixels, reserve)
         except MediaError as error:
             raise type(error)(f"{name}: {error}") from None
         except OSError as error:
@@ -77,6 +84,7 @@ def read_any(
     *,
     max_pixels: int = PIXEL_LIMIT,
     name: str | None = None,
+    reserve: Callable[[int], object] | None = None,
 ) -> ImageRgb:
     """An encoded picture as `read_picture` reads it, or a decoded one as `to_rgb` does.
 
@@ -84,7 +92,7 @@ def read_any(
         MediaError: see both.
     """
     if isinstance(picture, str | PathLike | bytes | bytearray | memoryview) or is_file(picture):
-        return read_picture(picture, max_pixels=max_pixels, name=name)
+        return read_picture(picture, max_pixels=max_pixels, name=name, reserve=reserve)
     return to_rgb(cast(Decoded, picture), name=name)
 
 
@@ -142,12 +150,16 @@ def name_of(picture: object) -> str:
 
 
 @without_codec_warnings()
-def _read(stream: BinaryIO, max_pixels: int) -> tuple[ImageRgb, str | None]:
+def _read(
+    stream: BinaryIO, max_pixels: int, reserve: Callable[[int], object] | None
+) -> tuple[ImageRgb, str | None]:
     kind = kind_of(stream)
     try:
         check_size = _size_check(kind, max_pixels)
         image = kind.open(kind.guard(stream, check_size))
         check_size(*image.size)
+        if reserve is not None:
+            reserve(image.width * image.height)
         return decode(image)
     except MediaError:
         raise
