@@ -26,9 +26,11 @@ from affekt.arrays import FloatArray
 from affekt.data.people import PersonManifest, picture_of
 from affekt.data.people_dataset import PersonDataset
 from affekt.errors import UsageError
-from affekt.evaluation.people_bootstrap import estimate, sample_figures
-from affekt.evaluation.people_figures import ScoredPeople, main_figures
-from affekt.evaluation.tables import interval_text
+from affekt.evaluation.figures import PERCENT, measure
+from affekt.evaluation.predictions import Kind, Output
+from affekt.evaluation.resampling import Bootstrap, Estimate, Rule, Sampled, estimate, sample
+from affekt.labels import CATEGORIES, VAD
+from affekt.report.cells import interval_text
 from affekt.training.context_build import encoders_key, network_of
 from affekt.training.context_config import (
     ContextConfig,
@@ -56,7 +58,7 @@ def main() -> None:
     for name, variant in variants.items():
         outputs = [_outputs(variant, seed, people, labelled) for seed in options.seeds]
         samples[name] = _samples(people.dataset, outputs)
-        print(name, f"{samples[name][0]['map']:.4f}", flush=True)
+        print(name, f"{samples[name].own['map']:.4f}", flush=True)
     figures = _figures(samples) | {"people": people.dataset.persons, "seeds": options.seeds}
     output.write("ablation", figures, _page(figures))
 
@@ -141,11 +143,9 @@ def _outputs(
     return 1 / (1 + np.exp(-logits)), vad
 
 
-def _samples(
-    dataset: PersonDataset, outputs: Outputs
-) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
-    pictures = [picture_of(row) for row in dataset.rows]
-    return sample_figures(partial(_mean_figures, dataset, outputs), pictures)
+def _samples(dataset: PersonDataset, outputs: Outputs) -> Sampled[str]:
+    pictures = np.unique([picture_of(row) for row in dataset.rows], return_inverse=True)[1]
+    return sample(partial(_mean_figures, dataset, outputs), pictures, Bootstrap())
 
 
 def _mean_figures(
@@ -153,27 +153,37 @@ def _mean_figures(
 ) -> dict[str, FloatArray]:
     """Mean over the seeds; VAD's error is the mean over its dimensions."""
     truth, vad_truth = dataset.categories > 0.5, dataset.vad.astype(float)
-    found = [main_figures(ScoredPeople(truth, p, vad_truth, vad), weights) for p, vad in outputs]
-    return {
-        "map": np.mean([each["map"] for each in found], axis=0),
-        "vad_mae": np.mean([each["vad_mae"].mean(axis=-1) for each in found], axis=0),
-    }
+    heads = [
+        {
+            "categories": Output(Kind.MULTI_LABEL, CATEGORIES, truth, p),
+            "vad": Output(Kind.DIMENSIONAL, VAD, vad_truth, vad),
+        }
+        for p, vad in outputs
+    ]
+    names = {"map": ("categories", "map"), "vad_mae": ("vad", "mean_mae")}
+    found = [measure(own, names.values(), weights) for own in heads]
+    return {key: np.mean([each[name] for each in found], axis=0) for key, name in names.items()}
 
 
-def _figures(samples: dict[str, tuple[dict[str, FloatArray], dict[str, FloatArray]]]) -> Any:
+RULES = {"map": Rule.BASIC, "vad_mae": Rule.PERCENTILE}
+
+
+def _figures(samples: dict[str, Sampled[str]]) -> Any:
     """Each figure with its interval, and how far it lies from the first variant's."""
-    first, first_drawn = next(iter(samples.values()))
+    first = next(iter(samples.values()))
     return {
         "variants": {
             name: {
-                "value": {k: estimate(own[k], drawn[k]) for k in own},
-                "difference": {
-                    k: estimate(own[k] - first[k], drawn[k] - first_drawn[k]) for k in own
-                },
+                "value": {k: estimate(own.own[k], own.draws[k], RULES[k]) for k in RULES},
+                "difference": {k: _gap(own, first, k) for k in RULES},
             }
-            for name, (own, drawn) in samples.items()
+            for name, own in samples.items()
         }
     }
+
+
+def _gap(own: Sampled[str], first: Sampled[str], key: str) -> Estimate:
+    return estimate(own.own[key] - first.own[key], own.draws[key] - first.draws[key])
 
 
 def _page(figures: dict[str, Any]) -> str:
@@ -183,10 +193,10 @@ def _page(figures: dict[str, Any]) -> str:
         own = not rows
         rows.append([
             name,
-            interval_text(value["map"], 100, 1),
-            "" if own else interval_text(gap["map"], 100, 1),
-            interval_text(value["vad_mae"], 1, 3),
-            "" if own else interval_text(gap["vad_mae"], 1, 3),
+            interval_text(value["map"], PERCENT),
+            "" if own else interval_text(gap["map"], PERCENT),
+            interval_text(value["vad_mae"]),
+            "" if own else interval_text(gap["vad_mae"]),
         ])  # fmt: skip
     head = ["streams", "mAP (%)", "difference", "VAD error", "difference"]
     note = (

@@ -27,8 +27,12 @@ import numpy.typing as npt
 from affekt.bundle import Bundle, find_bundle
 from affekt.data.manifest import FaceRow, Manifest, read_face_picture
 from affekt.errors import AffektError, DataError, UsageError
-from affekt.evaluation.evaluate import ALL, PROTOCOLS, predict_faces, score
-from affekt.evaluation.report import Estimate, Evaluation, Predictions
+from affekt.evaluation.evaluate import judge
+from affekt.evaluation.evaluation import Evaluation
+from affekt.evaluation.predictions import Predictions
+from affekt.evaluation.reading.faces import HEAD, PROTOCOLS, predict_faces
+from affekt.evaluation.reading.rows import ALL
+from affekt.evaluation.resampling import Bootstrap, Estimate
 from affekt.geometry import face_crop_matrix
 from affekt.inference.runtime import FaceModel
 from affekt.labels import parse_emotion
@@ -102,8 +106,7 @@ def measure(
         shown = peer_probabilities(peer, _rows(manifest, split, mine), manifest, mine, model.size)
         title = f"{peer.name} {peer.version}"
         scored = {
-            variant: _score(replace(mine, probabilities=p), title, name, options)
-            for variant, p in shown.items()
+            variant: _score(_said_by(mine, p), title, name, options) for variant, p in shown.items()
         }
         best = max(scored, key=lambda v: scored[v].figures["balanced_accuracy"].value)
         others = {variant: own for variant, own in scored.items() if variant != best}
@@ -122,7 +125,7 @@ def peer_probabilities(
         while chunk := list(islice(rows, CHUNK)):
             np.savez(file, **_arrays(manifest, chunk, size))
             answer = worker.ask(do="classify", file=str(file), variants=VARIANTS)
-            columns = _columns(answer["labels"], mine.labels)
+            columns = _columns(answer["labels"], mine.outputs[HEAD].labels)
             for variant, values in answer["probabilities"].items():
                 parts[variant].append(np.asarray(values, dtype=np.float64)[:, columns])
     return {variant: np.concatenate(values) for variant, values in parts.items()}
@@ -136,7 +139,7 @@ def page(results: dict[str, list[Result]]) -> str:
         for result in own
     ]
     head = ["data", "model", "input", "faces", "accuracy %", "balanced accuracy %", "ECE"]
-    protocol = next(iter(results.values()))[0].evaluation.protocol
+    protocol = next(iter(results.values()))[0].evaluation.predictions.protocol
     return "\n\n".join(
         [
             "# Accuracy beside peers",
@@ -173,16 +176,16 @@ def _arrays(manifest: Manifest, rows: list[FaceRow], size: int) -> dict[str, Any
     return arrays
 
 
+def _said_by(mine: Predictions, probabilities: npt.NDArray[np.float64]) -> Predictions:
+    """What another model says of the same faces."""
+    return replace(mine, outputs={HEAD: replace(mine.outputs[HEAD], predicted=probabilities)})
+
+
 def _score(
     predictions: Predictions, model: str, data: str, options: argparse.Namespace
 ) -> Evaluation:
-    return score(
-        predictions,
-        model=model,
-        data=data,
-        protocol=f"{options.protocol}: {PROTOCOLS[options.protocol]}",
-        n_resamples=options.resamples,
-    )
+    said = replace(predictions, protocol=f"{options.protocol}: {PROTOCOLS[options.protocol]}")
+    return judge(said, model=model, data=data, bootstrap=Bootstrap(options.resamples))
 
 
 def _cells(result: Result) -> list[str]:

@@ -23,18 +23,35 @@ from fakes.networks import TINY_INPUTS, TINY_SIZE, tiny_encoder, tiny_head, tiny
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def write_face_model() -> Callable[..., Bundle]:
+    """``write_face_model(folder, labels, temperature, name)``: two small layers, fixed weights."""
+
+    def write(
+        folder: Path,
+        labels: tuple[str, ...] = PRIMARY,
+        temperature: float = 1.5,
+        name: str = "tiny",
+    ) -> Bundle:
+        info = BundleInfo(
+            name=name,
+            kind="face",
+            labels=labels,
+            streams={"face": StreamSpec(TINY_SIZE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))},
+            temperature=temperature,
+            licence="CC0-1.0",
+        )
+        card = f"# {name}\n\nFor tests only.\n".encode()
+        return write_bundle(folder, info, {"model.onnx": tiny_model(labels), "CARD.md": card})
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(
+    write_face_model: Callable[..., Bundle], tmp_path_factory: pytest.TempPathFactory
+) -> Bundle:
     """A bundle of the real format whose model is two small layers with fixed random weights."""
-    info = BundleInfo(
-        name="tiny",
-        kind="face",
-        labels=PRIMARY,
-        streams={"face": StreamSpec(TINY_SIZE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))},
-        temperature=1.5,
-        licence="CC0-1.0",
-    )
-    files = {"model.onnx": tiny_model(PRIMARY), "CARD.md": b"# tiny\n\nFor tests only.\n"}
-    return write_bundle(tmp_path_factory.mktemp("models") / "tiny", info, files)
+    return write_face_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 def tiny_context_info(face: Bundle) -> BundleInfo:

@@ -1,4 +1,4 @@
-"""Two models on the same people."""
+"""Two models on the same rows."""
 
 import json
 from dataclasses import replace
@@ -6,54 +6,70 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from affekt.errors import DataError, UsageError
-from affekt.evaluation.comparison import compare, compare_bundles, p_value
+from affekt.errors import DataError
+from affekt.evaluation.comparison import compare, p_value
 from affekt.evaluation.metrics.multi_label import average_precision
 from affekt.evaluation.metrics.weighing import mean_over_labels
-
-LIMITS = (np.full(26, 0.5), np.full(26, 0.5))
-
-
-def comparison(a, b, **options):
-    given = {"models": ("a", "b"), "data": "d", "thresholds": LIMITS, "n_resamples": 200}
-    return compare(a, b, **(given | options))
+from affekt.evaluation.resampling import Bootstrap
+from fakes.predictions import said_of_faces, said_of_fruit, said_of_people, with_predicted
 
 
-def test_a_better_model_is_better_beyond_chance(make_predictions):
-    a, b = make_predictions(skill=0.2), make_predictions(skill=0.6)
+def comparison(a, b, n_resamples=200):
+    return compare(a, b, models=("a", "b"), data="d", bootstrap=Bootstrap(n_resamples))
+
+
+def test_a_better_model_is_better_beyond_chance():
+    a, b = said_of_people(skill=0.2), said_of_people(skill=0.6)
     found = comparison(a, b)
     line = found.differences["map"]
-    expected = [
-        float(mean_over_labels(average_precision(x.truth, x.probabilities))) for x in (a, b)
-    ]
+    heads = [own.outputs["categories"] for own in (a, b)]
+    expected = [float(mean_over_labels(average_precision(x.truth, x.predicted))) for x in heads]
     assert (line.a, line.b) == pytest.approx(expected)
     assert line.difference.value == pytest.approx(expected[1] - expected[0])
     assert line.difference.low > 0 and line.p < 0.02
     figures = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert figures["differences"]["ap.Embarrassment"]["difference_ci95"] is None
     assert figures["models"] == ["a", "b"] and figures["n"] == 120
-    page = found.to_markdown()
-    assert "# b against a on d, test" in page and "| AP Embarrassment (%) | - | - | - | - |" in page
+    assert (figures["bootstrap"]["unit"], figures["bootstrap"]["units"]) == ("picture", 60)
+    assert figures["bootstrap"]["rule"] == "basic"
+    order = list(figures["differences"])
+    assert order.index("vad_ccc.dominance") < order.index("ap.Affection") == len(order) - 26
 
 
-def test_the_pairing_makes_small_differences_visible(make_predictions):
-    a = make_predictions(skill=0.3)
-    b = replace(a, probabilities=a.probabilities + 0.02 * a.truth)
+def test_face_models_are_compared_as_well():
+    found = comparison(said_of_faces(skill=0.5), said_of_faces(skill=2.5))
+    line = found.differences["accuracy"]
+    assert line.difference.low > 0 and line.p < 0.02
+    assert found.differences["nll"].difference.high < 0
+    assert found.differences["recall.anger"].b > found.differences["recall.anger"].a
+    assert np.isnan(found.differences["recall.disgust"].p)
+
+
+def test_every_head_of_a_model_is_compared():
+    found = comparison(said_of_fruit(skill=0.5), said_of_fruit(skill=2, seed=1)).differences
+    assert {"accuracy", "map", "shape_ece", "scale_mae.weight", "recall.plum"} <= {*found}
+
+
+def test_the_pairing_makes_small_differences_visible():
+    a = said_of_people(skill=0.3)
+    output = a.outputs["categories"]
+    b = with_predicted(a, "categories", predicted=output.predicted + 0.02 * output.truth)
     line = comparison(a, b).differences["map"]
     assert line.difference.low > 0
     assert line.difference.high - line.difference.low < 0.05
 
 
-def test_equal_models_do_not_differ(make_predictions):
-    a = make_predictions()
-    for line in comparison(a, a).differences.values():
+@pytest.mark.parametrize("said", [said_of_people(), said_of_faces(), said_of_fruit()])
+def test_equal_models_do_not_differ(said):
+    for line in comparison(said, said).differences.values():
         assert np.isnan(line.p) or (line.p == 1 and line.difference == (0, 0, 0))
 
 
-def test_models_of_equal_skill_rarely_differ(make_predictions):
-    a = make_predictions(skill=0.3)
+@pytest.mark.parametrize(("make", "figure"), [(said_of_people, "map"), (said_of_faces, "accuracy")])
+def test_models_of_equal_skill_rarely_differ(make, figure):
+    a = make(skill=0.3)
     values = [
-        comparison(a, make_predictions(skill=0.3, seed=s), n_resamples=100).differences["map"].p
+        comparison(a, make(skill=0.3, seed=s), n_resamples=100).differences[figure].p
         for s in range(1, 13)
     ]
     assert sum(p < 0.05 for p in values) <= 3 and max(values) > 0.2
@@ -65,15 +81,14 @@ def test_p_agrees_with_the_interval():
     assert np.isnan(p_value(np.nan, samples))
 
 
-def test_other_persons_cannot_be_compared(make_predictions):
+def test_what_cannot_be_compared_is_named():
     with pytest.raises(DataError, match="120 persons and b on 100"):
-        comparison(make_predictions(120), make_predictions(100))
-
-
-def test_two_bundles(tiny_context, write_context, write_drawn_people, tmp_path):
-    manifest = write_drawn_people(tmp_path / "people", {"test": (1, 2, 3, 2)})
-    other = write_context(tmp_path / "other", seed=5, name="other")
-    found = compare_bundles(tiny_context, other, manifest, n_resamples=10)
-    assert found.models == ("tiny-context", "other") and found.n == 8
-    with pytest.raises(UsageError, match="the same model"):
-        compare_bundles(other, other, manifest)
+        comparison(said_of_people(120), said_of_people(100))
+    faces = said_of_faces()
+    labels = tuple(label.upper() for label in faces.outputs["primary"].labels)
+    with pytest.raises(DataError, match=r"primary of a is anger.* of b ANGER"):
+        comparison(faces, with_predicted(faces, "primary", labels=labels))
+    people = said_of_people()
+    fewer = replace(people, outputs={"vad": people.outputs["vad"]})
+    with pytest.raises(DataError, match=r"categories of a is Affection.* of b nothing"):
+        comparison(people, fewer)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from affekt.errors import DataError, OutputError
-from affekt.evaluation.curves import confidence_bins
 from affekt.labels import PRIMARY_AND_CONTEMPT
+from affekt.report.curves import confidence_bins
 from affekt.view.plots import plot_confusion, plot_reliability, plot_training
 
 

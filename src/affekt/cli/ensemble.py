@@ -42,7 +42,8 @@ def ensemble(
     """Average context models into one, and say what each adds."""
     from affekt.bundle import find_bundle  # noqa: PLC0415
     from affekt.data.people import PersonManifest  # noqa: PLC0415
-    from affekt.training.ensemble import EnsembleOptions, make_ensemble  # noqa: PLC0415
+    from affekt.packaging.ensemble import EnsembleOptions, make_ensemble  # noqa: PLC0415
+    from affekt.report.markdown import to_markdown  # noqa: PLC0415
 
     inputs = chain(bundle_files(*models), manifest_files(data))
     refuse_overwrite(bundle_outputs(out), inputs)
@@ -56,4 +57,4 @@ def ensemble(
         if kind is ReportFormat.JSON:
             write(encode(report.to_dict()).decode() + "\n")
         else:
-            write(report.to_markdown() + "\n")
+            write(to_markdown(report) + "\n")

@@ -1,12 +1,13 @@
-"""``affekt evaluate``: a model measured on a manifest, or two compared on the same people."""
+"""``affekt evaluate``: a model measured on a manifest, or two compared on the same rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from enum import StrEnum
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -17,6 +18,12 @@ from affekt.files import refuse_overwrite
 from affekt.output.json import encode
 from affekt.output.sink import text_output
 
+if TYPE_CHECKING:
+    from affekt.evaluation.comparison import Comparison
+    from affekt.evaluation.evaluation import Evaluation
+    from affekt.evaluation.predictions import Kind
+    from affekt.evaluation.reading.sets import AnyManifest
+
 
 class ReportFormat(StrEnum):
     """How the figures are written."""
@@ -25,14 +32,24 @@ class ReportFormat(StrEnum):
     MD = "md"
 
 
-class Written(Protocol):
-    """What an evaluation or a comparison can be written as."""
+class Files(NamedTuple):
+    """What else is written of one model."""
 
-    def to_dict(self) -> Mapping[str, object]:
-        """For JSON."""
+    predictions: Path | None
+    confusion: Path | None
+    reliability: Path | None
 
-    def to_markdown(self) -> str:
-        """For reading."""
+    def check(self, models: int, heads: Collection[Kind]) -> None:
+        """Refuses files of which there is nothing to write."""
+        given = [name for name, path in self._asdict().items() if path is not None]
+        if given and models == 2:
+            raise UsageError(f"--{given[0]} takes one model: two are compared here")
+        drawn = [name for name in given if name != "predictions"]
+        if drawn and "single-label" not in heads:
+            raise UsageError(
+                f"--{drawn[0]} draws a single-label head; here the heads are "
+                f"{' and '.join(heads)}: `affekt report` draws their figures"
+            )
 
 
 def evaluate(
@@ -61,108 +78,67 @@ def evaluate(
         Path | None, typer.Option(help="Parquet file for one row per face or person.")
     ] = None,
     confusion: Annotated[
-        Path | None, typer.Option(help="Of faces: PNG file for the confusion matrix.")
+        Path | None, typer.Option(help="Of a single-label head: PNG file for the confusion matrix.")
     ] = None,
     reliability: Annotated[
-        Path | None, typer.Option(help="Of faces: PNG file for the reliability diagram.")
+        Path | None,
+        typer.Option(help="Of a single-label head: PNG file for the reliability diagram."),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="For the model; all cores by default.")
     ] = None,
 ) -> None:
     """Measure a model, or compare two: every figure with its 95% interval and n."""
-    from affekt.data.people import manifest_kind  # noqa: PLC0415
+    from affekt.evaluation.evaluation import Evaluation  # noqa: PLC0415
+    from affekt.evaluation.reading.sets import kind_of, open_set  # noqa: PLC0415
+    from affekt.report.markdown import to_markdown  # noqa: PLC0415
 
     names = [*(models or ()), *(model or ())]
     if len(names) > 2:
         raise UsageError(f"{len(names)} models given: one is measured, two are compared")
-    files = {"predictions": predictions, "confusion": confusion, "reliability": reliability}
-    inputs = chain(bundle_files(*(names or ["context", "face"])), manifest_files(data))
-    refuse_overwrite(named_outputs(output, **files), inputs)
+    files = Files(predictions, confusion, reliability)
+    manifest = open_set(data)
+    names = names or [kind_of(manifest).model]
+    inputs = chain(bundle_files(*names), manifest_files(data))
+    refuse_overwrite(named_outputs(output, **files._asdict()), inputs)
+    files.check(len(names), kind_of(manifest).heads)
     with text_output(output) as write:
-        result: Written
-        if manifest_kind(data) == "people":
-            _refuse(protocol=protocol, confusion=confusion, reliability=reliability)
-            result = _evaluate_people(names, data, split, predictions, threads)
-        else:
-            result = _evaluate_faces(
-                names,
-                data,
-                split,
-                protocol=protocol or "plurality",
-                predictions=predictions,
-                confusion=confusion,
-                reliability=reliability,
-                threads=threads,
-            )
-        text = encode(result.to_dict()).decode() if kind is ReportFormat.JSON else ""
-        write((text or result.to_markdown()) + "\n")
+        result = _measured(names, manifest, split, protocol, threads)
+        if isinstance(result, Evaluation):
+            _write_files(result, files)
+        as_json = kind is ReportFormat.JSON
+        write((encode(result.to_dict()).decode() if as_json else to_markdown(result)) + "\n")
 
 
-def _refuse(**options: object) -> None:
-    given = [name for name, value in options.items() if value is not None]
-    if given:
-        raise UsageError(f"--{given[0]} is for faces: on people, `affekt report` draws the figures")
-
-
-def _evaluate_people(
-    names: list[str], data: Path, split: str, predictions: Path | None, threads: int | None
-) -> Written:
+def _measured(
+    names: list[str], manifest: AnyManifest, split: str, protocol: str | None, threads: int | None
+) -> Evaluation | Comparison:
     from affekt.bundle import find_bundle  # noqa: PLC0415
-    from affekt.data.people import PersonManifest  # noqa: PLC0415
-    from affekt.evaluation import people as room  # noqa: PLC0415
-    from affekt.evaluation.comparison import compare_bundles  # noqa: PLC0415
-    from affekt.evaluation.predictions_file import write_person_predictions  # noqa: PLC0415
-
-    manifest = PersonManifest.open(data)
-    bundles = [find_bundle(name) for name in names or ["context"]]
-    if len(bundles) == 2:
-        if predictions is not None:
-            raise UsageError("--predictions takes one model: two are compared here")
-        with progress_bar("persons") as progress:
-            return compare_bundles(
-                bundles[0], bundles[1], manifest, split, threads=threads, progress=progress
-            )
-    with progress_bar("persons") as progress:
-        result = room.evaluate_people(
-            bundles[0], manifest, split, threads=threads, progress=progress
-        )
-    if predictions is not None:
-        write_person_predictions(predictions, result.predictions)
-    return result
-
-
-def _evaluate_faces(
-    names: list[str],
-    data: Path,
-    split: str,
-    *,
-    protocol: str,
-    predictions: Path | None,
-    confusion: Path | None,
-    reliability: Path | None,
-    threads: int | None,
-) -> Written:
-    from affekt.bundle import find_bundle  # noqa: PLC0415
-    from affekt.data.manifest import Manifest  # noqa: PLC0415
     from affekt.evaluation import evaluate as room  # noqa: PLC0415
-    from affekt.evaluation.curves import confidence_bins  # noqa: PLC0415
-    from affekt.evaluation.predictions_file import write_predictions  # noqa: PLC0415
+    from affekt.evaluation.reading.sets import kind_of  # noqa: PLC0415
+
+    first, *others = [find_bundle(name) for name in names]
+    with progress_bar(kind_of(manifest).noun) as progress:
+        measure = partial(room.compare_bundles, first, others[0]) if others else (
+            partial(room.evaluate, first))  # fmt: skip
+        return measure(manifest, split, protocol=protocol, threads=threads, progress=progress)
+
+
+def _write_files(result: Evaluation, files: Files) -> None:
+    from affekt.evaluation.metrics.single_label import confusion_matrix  # noqa: PLC0415
+    from affekt.evaluation.predictions import Kind  # noqa: PLC0415
+    from affekt.report.curves import confidence_bins  # noqa: PLC0415
+    from affekt.report.parquet import write_predictions  # noqa: PLC0415
     from affekt.view import plots  # noqa: PLC0415
 
-    if len(names) > 1:
-        raise UsageError("two models are compared on a manifest of people; this one is of faces")
-    bundle, manifest = find_bundle(names[0] if names else "face"), Manifest.open(data)
-    with progress_bar("faces") as progress:
-        result = room.evaluate(
-            bundle, manifest, split, protocol=protocol, threads=threads, progress=progress
-        )
     said = result.predictions
-    if predictions is not None:
-        write_predictions(predictions, said)
-    if confusion is not None:
-        plots.plot_confusion(result.confusion, said.labels, confusion)
-    if reliability is not None:
-        bins = confidence_bins(said.probabilities, said.truth)
-        plots.plot_reliability(bins, reliability, ece=result.figures["ece"].value)
-    return result
+    if files.predictions is not None:
+        write_predictions(files.predictions, said)
+    for head in said.heads(Kind.SINGLE_LABEL).values():
+        known = head.part(head.known)
+        if files.confusion is not None:
+            counts = confusion_matrix(known.predicted, known.truth).astype(int)
+            plots.plot_confusion(counts, known.labels, files.confusion)
+        if files.reliability is not None:
+            bins = confidence_bins(known.predicted, known.truth)
+            plots.plot_reliability(bins, files.reliability, ece=result.figures["ece"].value)

@@ -1,7 +1,8 @@
-"""Two models on the same people: is one better, or are they only lucky on different pictures?"""
+"""Two models on the same rows: is one better, or are they only lucky on different pictures?"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -9,26 +10,18 @@ from typing import Any
 import numpy as np
 
 from affekt.arrays import FloatArray
-from affekt.bundle import Bundle
-from affekt.data.people import PersonManifest
-from affekt.errors import DataError, UsageError
-from affekt.evaluation.bootstrap import N_RESAMPLES
-from affekt.evaluation.people import Progress, model_thresholds, predict_people
-from affekt.evaluation.people_bootstrap import estimate, sample_figures
-from affekt.evaluation.people_figures import all_figures
-from affekt.evaluation.people_report import ContextPredictions
-from affekt.evaluation.people_tables import SINGLE_FIGURES
-from affekt.evaluation.report import Estimate, plain
-from affekt.evaluation.tables import Table, interval_text, number_text
-from affekt.inference.context import ContextModel
-from affekt.labels import VAD
-
-COMPARED = {
-    **SINGLE_FIGURES,
-    **{f"vad_mae.{name}": (f"{name}, mean absolute error", 1, 2) for name in VAD},
-    **{f"vad_ccc.{name}": (f"{name}, CCC", 1, 2) for name in VAD},
-}
-"""Title, factor and digits of each figure compared."""
+from affekt.errors import DataError
+from affekt.evaluation.figures import Entry, Scale, Use, entries, measure
+from affekt.evaluation.measuring import plain, plain_bootstrap, plain_bounds
+from affekt.evaluation.predictions import Kind, Output, Predictions
+from affekt.evaluation.resampling import (
+    Bootstrap,
+    Estimate,
+    Rule,
+    Sampled,
+    estimate,
+    sample,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,146 +29,92 @@ class Difference:
     """One figure of two models.
 
     Attributes:
+        title: of the figure.
+        scale: of the figure, in tables.
         a: of the first.
         b: of the second.
         difference: ``b - a``, with its interval over draws that both models share.
         p: two-sided probability of a difference at least as far from 0 if there were none.
     """
 
+    title: str
+    scale: Scale
     a: float
     b: float
     difference: Estimate
     p: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; an undefined figure is None."""
+        return {
+            "a": plain(self.a),
+            "b": plain(self.b),
+            "p": plain(self.p),
+            "difference": plain(self.difference.value),
+            "difference_ci95": plain_bounds(self.difference),
+        }
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """Two models on the same persons.
+    """Two models on the same rows.
 
     Attributes:
         models: the names of the first and the second.
         data: the manifest's file.
-        split: of it.
-        n: how many persons.
-        differences: by figure, see `COMPARED`; then ``ap.<category>`` for each category.
-        bootstrap: number of resamples and seed.
+        differences: by the figure's key; of one label's, ``KEY.LABEL``.
+        bootstrap: of the intervals, which are basic ones.
+        predictions: of the first model.
     """
 
     models: tuple[str, str]
     data: str
-    split: str
-    n: int
     differences: dict[str, Difference]
-    bootstrap: dict[str, int]
-    labels: tuple[str, ...] = field(repr=False)
+    bootstrap: Bootstrap
+    predictions: Predictions = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; an undefined figure is None."""
+        said = self.predictions
         return {
             "models": list(self.models),
             "data": self.data,
-            "split": self.split,
-            "n": self.n,
-            "differences": {name: _plain(value) for name, value in self.differences.items()},
-            "bootstrap": self.bootstrap,
+            "split": said.split,
+            "n": len(said),
+            "differences": {name: own.to_dict() for name, own in self.differences.items()},
+            "bootstrap": plain_bootstrap(self.bootstrap, said) | {"rule": Rule.BASIC.value},
         }
-
-    def to_markdown(self) -> str:
-        """A page with the differences, those of every category last."""
-        rows = [_row(self.differences[name], *COMPARED[name]) for name in COMPARED]
-        rows += [_row(self.differences[f"ap.{name}"], f"AP {name} (%)", 100, 1)
-                 for name in self.labels]  # fmt: skip
-        titles = ["figure", *self.models, "difference (95% interval)", "p"]
-        return "\n\n".join(
-            [
-                f"# {self.models[1]} against {self.models[0]} on {self.data}, {self.split}",
-                f"{self.n} persons. Intervals and p: paired bootstrap by picture, "
-                f"{self.bootstrap['n_resamples']} resamples; no correction for many figures.",
-                Table(titles, rows).markdown(),
-            ]
-        )
-
-
-def compare_bundles(
-    a: Bundle,
-    b: Bundle,
-    manifest: PersonManifest,
-    split: str = "test",
-    *,
-    threads: int | None = None,
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Comparison:
-    """Two context models measured on the same split of a manifest.
-
-    Raises:
-        DataError: see `affekt.evaluation.people.evaluate_people`.
-        BundleError: likewise.
-        UsageError: both are the same bundle.
-    """
-    if a.info.files == b.info.files:
-        raise UsageError(f"{a.folder} and {b.folder} are the same model: give two that differ")
-    models = [ContextModel(bundle, threads) for bundle in (a, b)]
-    said = [predict_people(model, manifest, split, progress=progress) for model in models]
-    return compare(
-        said[0],
-        said[1],
-        models=(a.info.name, b.info.name),
-        data=str(manifest.path),
-        thresholds=(model_thresholds(models[0]), model_thresholds(models[1])),
-        n_resamples=n_resamples,
-        seed=seed,
-    )
 
 
 def compare(
-    a: ContextPredictions,
-    b: ContextPredictions,
+    a: Predictions,
+    b: Predictions,
     *,
     models: tuple[str, str],
     data: str,
-    thresholds: tuple[FloatArray | None, FloatArray | None] = (None, None),
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
+    bootstrap: Bootstrap | None = None,
 ) -> Comparison:
     """The figures of two models and their differences, on draws that both share.
 
+    Args:
+        a: what the first said.
+        b: what the second said of the same rows.
+        models: their names.
+        data: name of the data, for the report.
+        bootstrap: how often to draw.
+
     Raises:
-        DataError: they were not made for the same persons and categories.
+        DataError: they were not made for the same rows and labels.
     """
-    if (a.ids, a.labels) != (b.ids, b.labels) or not np.array_equal(a.truth, b.truth):
-        raise DataError(
-            f"{models[0]} was measured on {len(a.ids)} persons and {models[1]} on {len(b.ids)} "
-            "others: compare models on the same split of the same manifest"
-        )
-    (own_a, samples_a), (own_b, samples_b) = (
-        sample_figures(
-            partial(_figures, said, limits), said.pictures, n_resamples=n_resamples, seed=seed
-        )
-        for said, limits in zip((a, b), thresholds, strict=True)
+    _check_alike(a, b, models)
+    draws = bootstrap or Bootstrap()
+    lines = _lines(a.outputs)
+    names = {(line.entry.head, line.entry.figure.name) for line in lines}
+    first, second = (
+        sample(partial(measure, said.outputs, names), said.unit_of, draws) for said in (a, b)
     )
-    differences = {
-        name: _difference(float(own_a[name]), float(own_b[name]), samples_b[name] - samples_a[name])
-        for name in own_a
-    }
-    draws = {"n_resamples": n_resamples, "seed": seed}
-    return Comparison(models, data, a.split, len(a.ids), differences, draws, a.labels)
-
-
-def _figures(
-    said: ContextPredictions, thresholds: FloatArray | None, weights: FloatArray
-) -> dict[str, FloatArray]:
-    """Every figure compared by name, each of shape (r,)."""
-    found = all_figures(said.people(thresholds), weights)
-    flat = {name: found[name] for name in COMPARED if name in found}
-    for name in ("vad_mae", "vad_ccc"):
-        flat |= {f"{name}.{key}": found[name][:, j] for j, key in enumerate(VAD)}
-    return flat | {f"ap.{label}": found["ap"][:, j] for j, label in enumerate(said.labels)}
-
-
-def _difference(a: float, b: float, samples: FloatArray) -> Difference:
-    return Difference(a, b, estimate(b - a, samples), p_value(b - a, samples))
+    differences = {line.key: _difference(line, first, second) for line in lines}
+    return Comparison(models, data, differences, draws, a)
 
 
 def p_value(difference: float, samples: FloatArray) -> float:
@@ -198,18 +137,71 @@ def p_value(difference: float, samples: FloatArray) -> float:
     return min(1.0, 2 * (further + 1) / (len(drawn) + 1))
 
 
-def _plain(value: Difference) -> dict[str, Any]:
-    estimated, low, high = (plain(v) for v in value.difference)
-    interval = None if low is None else [low, high]
-    figures = {"a": plain(value.a), "b": plain(value.b), "p": plain(value.p)}
-    return {**figures, "difference": estimated, "difference_ci95": interval}
+def _check_alike(a: Predictions, b: Predictions, models: tuple[str, str]) -> None:
+    if (a.sources, a.ids) != (b.sources, b.ids):
+        raise DataError(
+            f"{models[0]} was measured on {len(a)} {a.noun} and {models[1]} on {len(b)} "
+            "others: compare models on the same split of the same manifest"
+        )
+    for name in a.outputs | b.outputs:
+        own, other = a.outputs.get(name), b.outputs.get(name)
+        if own is None or other is None or not _alike(own, other):
+            said = [_labels(output) for output in (own, other)]
+            raise DataError(
+                f"{name} of {models[0]} is {said[0]}, of {models[1]} {said[1]}: compare models "
+                "of the same heads and labels"
+            )
 
 
-def _row(value: Difference, title: str, factor: float, digits: int) -> list[str]:
-    return [
-        title,
-        number_text(value.a, factor, digits),
-        number_text(value.b, factor, digits),
-        interval_text(value.difference, factor, digits),
-        number_text(value.p, 1, 3),
-    ]
+def _alike(a: Output, b: Output) -> bool:
+    same = (a.kind, a.labels) == (b.kind, b.labels)
+    return same and np.array_equal(a.truth, b.truth, equal_nan=a.kind is Kind.DIMENSIONAL)
+
+
+def _labels(output: Output | None) -> str:
+    return "nothing" if output is None else ", ".join(output.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One figure that is compared, or one label's."""
+
+    key: str
+    title: str
+    entry: Entry
+    label: int | None = None
+
+    def of(self, figures: Mapping[tuple[str, str], FloatArray]) -> FloatArray:
+        """Its value, or those of every draw."""
+        values = figures[self.entry.head, self.entry.figure.name]
+        return values if self.label is None else values[..., self.label]
+
+
+def _lines(outputs: Mapping[str, Output]) -> list[_Line]:
+    """What is compared: labels last, dimensions before them."""
+    found, last = list[_Line](), list[_Line]()
+    for entry in entries(outputs, Use.COMPARISON):
+        key, head, figure = entry
+        if not figure.per_label:
+            found.append(_Line(key, figure.heading, entry))
+            continue
+        few = outputs[head].kind is Kind.DIMENSIONAL
+        for place, label in enumerate(outputs[head].labels):
+            title = figure.label_title.format(label=label) + figure.scale.unit
+            (found if few else last).append(_Line(f"{key}.{label}", title, entry, place))
+    return found + last
+
+
+def _difference(
+    line: _Line, a: Sampled[tuple[str, str]], b: Sampled[tuple[str, str]]
+) -> Difference:
+    own, other = float(line.of(a.own)), float(line.of(b.own))
+    drawn = line.of(b.draws) - line.of(a.draws)
+    return Difference(
+        title=line.title,
+        scale=line.entry.figure.scale,
+        a=own,
+        b=other,
+        difference=estimate(other - own, drawn),
+        p=p_value(other - own, drawn),
+    )

@@ -8,28 +8,17 @@ from itertools import combinations
 
 import numpy as np
 
-from affekt.arrays import BoolArray, FloatArray
-from affekt.evaluation.bootstrap import N_RESAMPLES
-from affekt.evaluation.metrics import multi_label
+from affekt.arrays import FloatArray, IntArray
+from affekt.evaluation.figures import Entry, Use, entries, measure
 from affekt.evaluation.metrics.weighing import mean_over_labels
-from affekt.evaluation.people_bootstrap import estimate, sample_figures
-from affekt.evaluation.people_figures import RANGES, ScoredPeople, main_figures
-from affekt.evaluation.report import Estimate
+from affekt.evaluation.predictions import Output, Predictions
+from affekt.evaluation.resampling import Bootstrap, Estimate, Sampled, estimate, sample
 
-MIN_PERSONS = 20
-"""Groups of fewer persons are listed but not compared."""
+MIN_ROWS = 20
+"""Groups of fewer rows are listed but not compared."""
 
-MIN_POSITIVES = 5
-"""Categories with fewer positives in either group are left out of the gap in average precision."""
-
-GAPS = {
-    "above_chance": "mAP above chance",
-    "jaccard": "Jaccard index",
-    "vad_mae": "VAD error",
-}
-"""What is compared. Average precision depends on how many persons there are and how common the
-category is among them, so it is compared as what lies above each group's own chance.
-"""
+MIN_SUPPORT = 5
+"""Labels that fewer rows of either group have are left out of the gap in a mean over labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,18 +28,18 @@ class GroupFigures:
     Attributes:
         attribute: what the group shares, such as ``gender``.
         value: such as ``Female``, as the data set states it.
-        n: how many persons.
-        categories: over how many the mean average precision is.
-        figures: ``map``, ``above_chance`` (AP less that of a random order, averaged alike),
-            ``jaccard`` and ``vad_mae`` (mean of the three dimensions).
+        n: how many rows.
+        figures: by key. Means over labels are over those that some row of the group has.
+        labels: by head, how many labels these are.
     """
 
     attribute: str
     value: str
     n: int
-    categories: int
     figures: dict[str, Estimate]
-    _draws: _GroupDraws = field(repr=False)
+    labels: dict[str, int]
+    _support: dict[str, IntArray] = field(repr=False)
+    _sampled: Sampled[tuple[str, str]] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,8 @@ class Gap:
         attribute: what the groups differ in.
         a: value of one group.
         b: value of the other.
-        figure: a name of `GAPS`.
+        figure: its key.
+        title: of the figure.
         difference: with its interval over draws that both groups share.
     """
 
@@ -69,6 +59,7 @@ class Gap:
     a: str
     b: str
     figure: str
+    title: str
     difference: Estimate
 
     @property
@@ -79,52 +70,50 @@ class Gap:
     def sentence(self) -> str:
         """The gap in words.
 
-        >>> Gap("age", "Kid", "Adult", "jaccard", Estimate(-0.05, -0.08, -0.02)).sentence()
+        >>> change = Estimate(-0.05, -0.08, -0.02)
+        >>> Gap("age", "Kid", "Adult", "jaccard", "Jaccard index", change).sentence()
         'age: Jaccard index of Kid is 0.050 below that of Adult (95% interval 0.020 to 0.080)'
         """
         value, low, high = self.difference
         bounds = (low, high) if value > 0 else (-high, -low)
         side = "above" if value > 0 else "below"
         return (
-            f"{self.attribute}: {GAPS[self.figure]} of {self.a} is {abs(value):.3f} {side} that of "
+            f"{self.attribute}: {self.title} of {self.a} is {abs(value):.3f} {side} that of "
             f"{self.b} (95% interval {bounds[0]:.3f} to {bounds[1]:.3f})"
         )
 
 
-def group_figures(
-    people: ScoredPeople,
-    groups: Mapping[str, Sequence[str | None]],
-    pictures: Sequence[str],
-    *,
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
-) -> list[GroupFigures]:
+def measure_groups(predictions: Predictions, bootstrap: Bootstrap) -> list[GroupFigures]:
     """The figures of every group, on draws that all groups share.
 
     Args:
-        people: n persons.
-        groups: by attribute, the value of each person, None where it is not known.
-        pictures: of each person, for the draws.
-        n_resamples: of the bootstrap.
-        seed: of the bootstrap.
+        predictions: with the groups of every row.
+        bootstrap: how often to draw.
     """
     results = []
-    for attribute, values in groups.items():
+    for attribute, values in predictions.groups.items():
         for value in sorted({value for value in values if value}):
             members = np.array([own == value for own in values])
-            draws = _draw(people.part(members), members, pictures, n_resamples, seed)
-            results.append(_figures(attribute, value, draws))
+            outputs = {h: output.part(members) for h, output in predictions.outputs.items()}
+            sampled = _sample(outputs, members, predictions.unit_of, bootstrap)
+            results.append(_group(attribute, value, outputs, sampled))
     return results
 
 
-def gaps(results: Sequence[GroupFigures]) -> list[Gap]:
-    """The differences between every two groups of an attribute that are large enough."""
+def find_gaps(results: Sequence[GroupFigures], outputs: Mapping[str, Output]) -> list[Gap]:
+    """The differences between every two groups of an attribute that are large enough.
+
+    Args:
+        results: from `measure_groups`.
+        outputs: of the predictions that they were measured on.
+    """
     found = []
     for a, b in combinations(results, 2):
-        if a.attribute == b.attribute and min(a.n, b.n) >= MIN_PERSONS:
-            for figure, (value, samples) in _differences(a._draws, b._draws).items():
-                difference = estimate(value, samples)
-                found.append(Gap(a.attribute, a.value, b.value, figure, difference))
+        if a.attribute == b.attribute and min(a.n, b.n) >= MIN_ROWS:
+            for key, head, figure in entries(outputs, Use.GAPS):
+                title = figure.title.format(head=outputs[head].title)
+                difference = _difference(a, b, Entry(key, head, figure))
+                found.append(Gap(a.attribute, a.value, b.value, key, title, difference))
     return found
 
 
@@ -139,64 +128,39 @@ def warnings_of(found: Sequence[Gap]) -> list[str]:
     return lines
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _GroupDraws:
-    """Figures of a group, shape (...), and of its draws, shape (r, ...), by name."""
-
-    positives: FloatArray
-    n: int
-    own: dict[str, FloatArray]
-    samples: dict[str, FloatArray]
-
-
-def _draw(
-    part: ScoredPeople,
-    members: BoolArray,
-    pictures: Sequence[str],
-    n_resamples: int,
-    seed: int,
-) -> _GroupDraws:
-    share = multi_label.prevalence(part.truth)
-    extra = multi_label.chance_average_precision(part.truth) - share
-
-    def figures(weights: FloatArray) -> dict[str, FloatArray]:
-        found = main_figures(part, weights[:, members])
-        chance = multi_label.prevalence(part.truth, weights[:, members]) + extra
-        return {
-            "map": found["map"],
-            "lift": found["ap"] - chance,
-            "jaccard": found["jaccard"],
-            "vad_mae": found["vad_mae"].mean(axis=-1),
-        }
-
-    own, samples = sample_figures(figures, pictures, n_resamples=n_resamples, seed=seed)
-    return _GroupDraws(part.truth.sum(axis=0), len(part.truth), own, samples)
+def _sample(
+    outputs: Mapping[str, Output], members: FloatArray, unit_of: IntArray, bootstrap: Bootstrap
+) -> Sampled[tuple[str, str]]:
+    """The figures of a group, and those per label whose means they are."""
+    chosen = entries(outputs, Use.GROUPS)
+    names = {(e.head, name) for e in chosen for name in (e.figure.name, e.figure.mean_of) if name}
+    return sample(lambda w: measure(outputs, names, w[:, members]), unit_of, bootstrap)
 
 
-def _figures(attribute: str, value: str, draws: _GroupDraws) -> GroupFigures:
-    lift, lifts = (mean_over_labels(d["lift"]) for d in (draws.own, draws.samples))
-    figures = {
-        name: estimate(draws.own[name], draws.samples[name], RANGES[name])
-        for name in ("map", "jaccard", "vad_mae")
-    }
-    return GroupFigures(
-        attribute=attribute,
-        value=value,
-        n=draws.n,
-        categories=int((draws.positives > 0).sum()),
-        figures=figures | {"above_chance": estimate(lift, lifts)},
-        _draws=draws,
-    )
+def _group(
+    attribute: str,
+    value: str,
+    outputs: Mapping[str, Output],
+    sampled: Sampled[tuple[str, str]],
+) -> GroupFigures:
+    figures = {}
+    for key, head, figure in entries(outputs, Use.GROUPS):
+        name = (head, figure.name)
+        own, drawn = sampled.own[name], sampled.draws[name]
+        figures[key] = estimate(own, drawn, figure.rule, figure.range)
+    support = {head: output.support for head, output in outputs.items()}
+    labels = {head: int((counts > 0).sum()) for head, counts in support.items()}
+    n = len(next(iter(outputs.values())).predicted)
+    return GroupFigures(attribute, value, n, figures, labels, support, sampled)
 
 
-def _differences(a: _GroupDraws, b: _GroupDraws) -> dict[str, tuple[FloatArray, FloatArray]]:
-    shared = np.minimum(a.positives, b.positives) >= MIN_POSITIVES
-    lifts = [
-        mean_over_labels((one["lift"] - other["lift"])[..., shared])
-        for one, other in ((a.own, b.own), (a.samples, b.samples))
-    ]
-    plain = {
-        name: (a.own[name] - b.own[name], a.samples[name] - b.samples[name])
-        for name in ("jaccard", "vad_mae")
-    }
-    return {"above_chance": (lifts[0], lifts[1]), **plain}
+def _difference(a: GroupFigures, b: GroupFigures, entry: Entry) -> Estimate:
+    """Of a mean over labels, that of the labels which both groups have often enough."""
+    head, figure = entry.head, entry.figure
+    name = (head, figure.mean_of or figure.name)
+    own = a._sampled.own[name] - b._sampled.own[name]
+    drawn = a._sampled.draws[name] - b._sampled.draws[name]
+    if figure.mean_of:
+        shared = np.minimum(a._support[head], b._support[head]) >= MIN_SUPPORT
+        own, drawn = (mean_over_labels(values[..., shared]) for values in (own, drawn))
+    return estimate(own, drawn)

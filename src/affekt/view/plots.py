@@ -66,7 +66,7 @@ def plot_reliability(
 
     Args:
         bins: ``count``, ``confidence`` and ``accuracy`` per equal-width bin, as
-            `affekt.evaluation.curves.confidence_bins` gives them.
+            `affekt.report.curves.confidence_bins` gives them.
         path: a PNG file.
         ece: the expected calibration error, 0 to 1, written into the figure.
         title: above the picture.

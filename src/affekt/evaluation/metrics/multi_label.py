@@ -82,29 +82,32 @@ def prevalence(truth: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Fl
     return weighted_mean(y, checked_weights(weights, len(y)))
 
 
-def chance_average_precision(truth: npt.ArrayLike) -> FloatArray:
+def chance_average_precision(
+    truth: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> FloatArray:
     """Expected average precision of every label when rows stand in random order.
 
     Of n rows with m positives it is (m - 1) / (n - 1) + H(n) / n * (n - m) / (n - 1), with
     H(n) = 1 + 1/2 + ... + 1/n (Bestgen 2015): more than the share of positives, and much more
-    among few rows. NaN for a label that no row has.
+    among few rows. In a draw the share of positives is the draw's, what lies above it stays.
+    NaN for a label that no row has.
 
     Args:
         truth: shape (n, k).
+        weights: shape (..., n).
 
     Returns:
-        Shape (k,).
+        Shape (..., k).
 
     >>> chance_average_precision([[1], [0]]).tolist()  # (1 + 1/2) / 2
     [0.75]
     """
     y = np.asarray(truth, dtype=bool)
     n, m = len(y), y.sum(axis=0)
-    if n < 2:
-        return np.where(m > 0, 1.0, np.nan)
     harmonic = (1 / np.arange(1, n + 1)).sum()
-    expected = ((m - 1) + harmonic / n * (n - m)) / (n - 1)
-    return np.where(m > 0, expected, np.nan)
+    expected = ((m - 1) + harmonic / n * (n - m)) / (n - 1) if n > 1 else np.ones(y.shape[1])
+    drawn = 0 if weights is None else prevalence(y, weights) - prevalence(y)
+    return np.where(m > 0, expected + drawn, np.nan)
 
 
 def jaccard_indices(truth: npt.ArrayLike, labelled: npt.ArrayLike) -> FloatArray:

@@ -1,0 +1,214 @@
+"""A context model on the people of a manifest: a multi-label head and a dimensional one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from affekt.arrays import BoolArray, FloatArray
+from affekt.bundle import Bundle
+from affekt.data.people import PersonManifest, PersonRow, picture_of, read_person_picture
+from affekt.errors import UsageError
+from affekt.evaluation.floors import FEWEST_ROWS, Training
+from affekt.evaluation.predictions import PICTURE, Kind, Output, Predictions
+from affekt.evaluation.reading.rows import ALL, GROUPS, Progress, finish, nothing_scored
+from affekt.geometry import person_geometry
+from affekt.inference.context import ContextModel
+from affekt.labels import VAD, VAD_RANGE
+from affekt.media import ImageRgb
+from affekt.results import BoxXyxy, Face
+
+HEAD, VAD_HEAD = "categories", "vad"
+
+PROTOCOL = (
+    "a person's categories are those that any annotator gave, valence, arousal and dominance "
+    "the combined ones; persons without a picture are skipped"
+)
+
+BATCH = 32
+"""Persons cropped before the model runs: what bounds the memory."""
+
+
+class PersonModel(Protocol):
+    """What is measured: `affekt.inference.context.ContextModel`, or anything that answers alike."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The categories, in the order of the probabilities."""
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Of every category; empty where the model gives no label sets."""
+
+    def crop(
+        self,
+        image_rgb: ImageRgb,
+        boxes_xyxy: Sequence[BoxXyxy],
+        faces: Sequence[Face | None],
+        people: int | None = None,
+    ) -> Any:
+        """What the model needs of each person of a picture."""
+
+    def run(self, batch: Sequence[Any]) -> Any:
+        """``probabilities`` (n, k), ``vad`` (n, 3) and ``spread`` (n,) or None, of all persons."""
+
+
+def predict_with_bundle(
+    bundle: Bundle,
+    manifest: PersonManifest,
+    split: str,
+    *,
+    protocol: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Predictions:
+    """What a context bundle or an ensemble says; see `predict_people`.
+
+    Raises:
+        UsageError: a protocol, which faces have and people have not.
+        BundleError: not a context model, or one that cannot be run.
+    """
+    if protocol is not None:
+        raise UsageError(
+            f"protocol {protocol!r}: protocols are for faces, and {manifest.path} holds people"
+        )
+    return predict_people(ContextModel(bundle, threads), manifest, split, progress=progress)
+
+
+def predict_people(
+    model: PersonModel,
+    manifest: PersonManifest,
+    split: str,
+    *,
+    progress: Progress | None = None,
+) -> Predictions:
+    """What a model says of every person of a split, reading a few pictures at a time.
+
+    Persons of whom there are labels only, and those the manifest excludes, are counted as
+    skipped.
+
+    Raises:
+        DataError: an unknown split, a picture that is missing, or no person that can be scored.
+    """
+    part = None if split == ALL else split
+    said, skipped = _Said(), Counter[str]()
+    total = manifest.count(part)
+    for batch in _batches(manifest, part, skipped):
+        crops = [
+            model.crop(
+                read_person_picture(manifest, rows[0]),
+                [row.box_xyxy for row in rows],
+                [row.face for row in rows],
+                rows[0].people,
+            )
+            for rows in batch
+        ]
+        said.add([row for rows in batch for row in rows], model.run(crops))
+        if progress:
+            progress(len(said.rows), total)
+    finish(progress, total)
+    if not said.rows:
+        raise nothing_scored(manifest, split, "person", skipped)
+    return said.predictions(split, model, dict(skipped))
+
+
+def training_people(manifest: PersonManifest, labels: tuple[str, ...]) -> Training | None:
+    """The training persons whose VAD is known, for the floors; None where they are too few."""
+    rows = [row for row in manifest.rows("train") if row.vad is not None]
+    if len(rows) < FEWEST_ROWS:
+        return None
+    targets = {HEAD: categories_of(rows, labels).astype(np.float64), VAD_HEAD: vad_of(rows)}
+    return Training(geometry_of(rows), targets)
+
+
+def geometry_of(rows: Sequence[PersonRow]) -> FloatArray:
+    """Shape (n, 13), see `affekt.geometry.GEOMETRY_FEATURES`."""
+    found = [person_geometry([r.box_xyxy], r.width, r.height, r.people)[0] for r in rows]
+    return np.reshape(np.asarray(found, dtype=np.float64), (len(rows), -1))
+
+
+def categories_of(rows: Sequence[PersonRow], labels: tuple[str, ...]) -> BoolArray:
+    """Whether each person has each category, shape (n, k)."""
+    return np.array([[name in row.categories for name in labels] for row in rows], dtype=bool)
+
+
+def vad_of(rows: Sequence[PersonRow]) -> FloatArray:
+    """Shape (n, 3), 1 to 10, NaN where unknown."""
+    unknown = (np.nan,) * len(VAD)
+    return np.array([row.vad or unknown for row in rows], dtype=np.float64)
+
+
+@dataclass(slots=True)
+class _Said:
+    """What was said so far: rows without their pictures, and a few numbers per person."""
+
+    rows: list[PersonRow] = field(default_factory=list)
+    probabilities: list[FloatArray] = field(default_factory=list)
+    vad: list[FloatArray] = field(default_factory=list)
+    spread: list[FloatArray] = field(default_factory=list)
+
+    def add(self, rows: list[PersonRow], output: Any) -> None:
+        self.rows += rows
+        self.probabilities.append(np.asarray(output.probabilities, dtype=np.float64))
+        self.vad.append(np.asarray(output.vad, dtype=np.float64))
+        if output.spread is not None:
+            self.spread.append(np.asarray(output.spread, dtype=np.float64))
+
+    def predictions(self, split: str, model: PersonModel, skipped: dict[str, int]) -> Predictions:
+        limits = [model.thresholds[label] for label in model.labels] if model.thresholds else None
+        return Predictions(
+            split=split,
+            ids=tuple(row.id for row in self.rows),
+            sources=tuple(row.source for row in self.rows),
+            outputs={
+                HEAD: Output(
+                    Kind.MULTI_LABEL,
+                    model.labels,
+                    categories_of(self.rows, model.labels),
+                    np.concatenate(self.probabilities),
+                    thresholds=None if limits is None else np.array(limits),
+                ),
+                VAD_HEAD: Output(
+                    Kind.DIMENSIONAL, VAD, vad_of(self.rows), np.concatenate(self.vad),
+                    title="VAD", bounds=VAD_RANGE,
+                ),
+            },
+            units=tuple(picture_of(row) for row in self.rows),
+            unit=PICTURE,
+            noun="persons",
+            protocol=PROTOCOL,
+            groups={name: tuple(getattr(row, name) for row in self.rows) for name in GROUPS},
+            geometry=geometry_of(self.rows),
+            spread=np.concatenate(self.spread) if self.spread else None,
+            has_face=np.array([row.face is not None for row in self.rows]),
+            leaked=np.array([row.leak is not None for row in self.rows]),
+            skipped=skipped,
+        )  # fmt: skip
+
+
+def _batches(
+    manifest: PersonManifest, split: str | None, skipped: Counter[str]
+) -> Iterator[list[list[PersonRow]]]:
+    """Pictures with their persons, as many as hold `BATCH` persons."""
+    batch: list[list[PersonRow]] = []
+    for group in manifest.pictures(split, include_excluded=True):
+        reasons = [_reason_to_skip(row) for row in group]
+        skipped.update(reason for reason in reasons if reason)
+        rows = [row for row, reason in zip(group, reasons, strict=True) if not reason]
+        if rows:
+            batch.append(rows)
+        if sum(map(len, batch)) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _reason_to_skip(row: PersonRow) -> str | None:
+    if row.exclude is not None:
+        return f"excluded: {row.exclude}"
+    return "labels without a picture" if row.picture is None else None

@@ -1,0 +1,1 @@
+"""Evaluations as people read them: tables, Markdown, a page, a Parquet file."""
