@@ -75,7 +75,7 @@ def plot_bars(labels: Sequence[str], bars: Bars, title: str, name: str) -> str:
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     axes.set_xlabel(title)
-    axes.legend(loc="lower right", frameon=False, labelcolor=INK)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, labelcolor=INK)
     return _svg(figure, name)
 
 
