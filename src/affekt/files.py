@@ -123,8 +123,10 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     try:
         yield working.stream
         working.commit()
-    except BaseException:
+    except BaseException as error:
         working.discard()
+        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
+            error.filename = str(path)
         raise
 
 
