@@ -69,7 +69,7 @@ def torch_logits(network: FaceNetwork, crops: ImageRgb) -> np.ndarray:
         return network(torch.from_numpy(crops.transpose(0, 3, 1, 2).copy())).numpy()
 
 
-OPTIONS = ExportOptions("mine", "fp32", LABELS, licence="CC0-1.0", metrics=FIGURES)
+OPTIONS = ExportOptions("mine", "fp32", licence="CC0-1.0", metrics=FIGURES)
 
 
 @pytest.mark.parametrize(

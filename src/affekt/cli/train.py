@@ -14,7 +14,6 @@ from affekt.cli.inputs import bundle_outputs, given, manifest_files, recipe_file
 from affekt.cli.progress import progress_bar
 from affekt.errors import MissingExtraError, UsageError
 from affekt.files import refuse_overwrite
-from affekt.labels import PRIMARY
 from affekt.output.sink import text_output
 
 if TYPE_CHECKING:
@@ -108,7 +107,10 @@ def export(
     ] = "fp32",
     label: Annotated[
         list[str] | None,
-        typer.Option(help="Face: label to keep; may be repeated; the primary 7."),
+        typer.Option(
+            help="Face: label to keep; may be repeated; the primary 7 where the model has them, "
+            "else all of its own."
+        ),
     ] = None,
     prior: Annotated[
         float,
@@ -148,7 +150,7 @@ def export(
             from affekt.training.export import ExportOptions  # noqa: PLC0415
 
             of = None if prior_manifest is None else Manifest.open(prior_manifest)
-            labels = tuple(label or PRIMARY)
+            labels = tuple(label) if label else None
             options = ExportOptions(name, precision, labels, prior, of, licence, metrics, mirror)
             folder = _export_face(checkpoint, out, calibrate, options)
     except ModuleNotFoundError as error:

@@ -58,7 +58,8 @@ class ExportOptions:
     Attributes:
         name: of the bundle.
         precision: one of `PRECISIONS`.
-        labels: outputs to keep, a part of the network's.
+        labels: outputs to keep, a part of the network's; where none are given, `PRIMARY` if it has
+            them all, else its own.
         prior: strength with which the label prior of ``prior_manifest`` is put into the logits;
             0 leaves them as for equally frequent labels.
         prior_manifest: whose training split gives that prior.
@@ -70,7 +71,7 @@ class ExportOptions:
 
     name: str
     precision: str = "fp16"
-    labels: tuple[str, ...] = PRIMARY
+    labels: tuple[str, ...] | None = None
     prior: float = 0.0
     prior_manifest: Manifest | None = None
     licence: str = "not stated"
@@ -101,11 +102,12 @@ def export_bundle(
         raise UsageError(
             f"unknown precision {options.precision!r}: {nearest(options.precision, PRECISIONS)}"
         )
-    network = _with_labels(load_network(Path(checkpoint)), options.labels)
+    network = load_network(Path(checkpoint))
+    network = _with_labels(network, options.labels or default_labels(network.spec.labels))
     _add_prior(network, options)
     if options.mirror:
         network = FaceNetwork(Mirrored(network.backbone), network.spec).eval()
-    faces = FaceDataset(manifests, "train", options.labels, network.spec.size)
+    faces = FaceDataset(manifests, "train", network.spec.labels, network.spec.size)
     model = PRECISIONS[options.precision].convert(
         trace(network, network.spec.size),
         _normalised(network, _crops(faces, _spread(len(faces), CALIBRATION_FACES))),
@@ -113,6 +115,15 @@ def export_bundle(
     info = _calibrated(_description(network, options), model, network, manifests, options)
     files = {MODEL_FILE: model, CARD_FILE: face_card(info).encode()}
     return write_bundle(out, info, files)
+
+
+def default_labels(trained: tuple[str, ...]) -> tuple[str, ...]:
+    """What is exported of a network's labels where none are named: contempt is an extra.
+
+    >>> default_labels(("happiness", "sadness")), len(default_labels((*PRIMARY, "contempt")))
+    (('happiness', 'sadness'), 7)
+    """
+    return PRIMARY if set(PRIMARY) <= set(trained) else trained
 
 
 def _description(network: FaceNetwork, options: ExportOptions) -> BundleInfo:
@@ -126,7 +137,7 @@ def _description(network: FaceNetwork, options: ExportOptions) -> BundleInfo:
     return BundleInfo(
         name=options.name,
         kind="face",
-        labels=options.labels,
+        labels=spec.labels,
         streams={"face": StreamSpec(spec.size, spec.mean, spec.std)},
         temperature=1.0,
         licence=options.licence,
@@ -143,7 +154,7 @@ def _calibrated(
     options: ExportOptions,
 ) -> BundleInfo:
     """Adds the agreement with torch and the temperature, both measured on validation faces."""
-    dataset = FaceDataset(manifests, "val", options.labels, network.spec.size)
+    dataset = FaceDataset(manifests, "val", network.spec.labels, network.spec.size)
     named = np.flatnonzero(dataset.hard >= 0)
     crops = _crops(dataset, named)
     with tempfile.TemporaryDirectory() as folder:
@@ -195,7 +206,7 @@ def _add_prior(network: FaceNetwork, options: ExportOptions) -> None:
         return
     if options.prior_manifest is None:
         raise UsageError("a prior strength needs the manifest whose prior it is")
-    dataset = FaceDataset([options.prior_manifest], "train", options.labels, network.spec.size)
+    dataset = FaceDataset([options.prior_manifest], "train", network.spec.labels, network.spec.size)
     prior = np.clip(source_priors(dataset)[0], 1e-4, None)
     _classifier(network).bias.data += torch.from_numpy(options.prior * np.log(prior)).float()
 
