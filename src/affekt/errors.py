@@ -10,6 +10,7 @@
     │   ├── PictureTooLargeError    refused by the pixel limit
     │   └── DetectorError   a detector of the caller's own failed on it
     ├── DataError           a data set or manifest that cannot be used
+    ├── DivergenceError     a training whose loss is no longer a finite number
     ├── BundleError         a model bundle that cannot be used
     └── OutputError         a result that cannot be written
 
@@ -63,6 +64,10 @@ class DetectorError(MediaError):
 
 class DataError(AffektError):
     """A data set or manifest that is missing, damaged or inconsistent."""
+
+
+class DivergenceError(AffektError):
+    """A training whose loss is no longer a finite number."""
 
 
 class BundleError(AffektError):

@@ -23,12 +23,15 @@ from affekt.cli.prepare import prepare_app
 from affekt.cli.report import report
 from affekt.cli.terminal import open_missing_streams, say_error, show_traceback, spoken_warnings
 from affekt.cli.train import export, train
-from affekt.errors import AffektError, DataError, MediaError
+from affekt.errors import AffektError, DataError, DivergenceError, MediaError
 from affekt.output.sink import ClosedPipeError, WriteError, discard_stdout
 from affekt.output.stopping import stopped_by
 
 INTERRUPTED = 130
 """What the parser's own code gives for a `KeyboardInterrupt`."""
+
+FAILED = (MediaError, DataError, DivergenceError, WriteError)
+"""What a call that is right can end in."""
 
 app = typer.Typer(
     name="affekt",
@@ -124,7 +127,7 @@ def _report(error: Exception) -> int:
         return 141
     if isinstance(error, AffektError):
         say_error(str(error))
-        return 1 if isinstance(error, MediaError | DataError | WriteError) else 2
+        return 1 if isinstance(error, FAILED) else 2
     if isinstance(error, typer.TyperException):  # every error of the parser
         say_error(f"{_in_one_line(error.format_message())} (see affekt --help)")
         return 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -49,6 +50,22 @@ def spoken_warnings() -> Iterator[None]:
 
         warnings.showwarning = show
         yield
+
+
+@contextmanager
+def notices() -> Iterator[None]:
+    """Lets what the package's log warns of be one line each on standard error."""
+    log, handler = logging.getLogger("affekt"), _Notices()
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+class _Notices(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"affekt: {record.getMessage()}")
 
 
 def show_traceback(

@@ -12,6 +12,7 @@ import typer
 
 from affekt.cli.inputs import bundle_outputs, given, manifest_files, recipe_files
 from affekt.cli.progress import progress_bar
+from affekt.cli.terminal import notices
 from affekt.errors import MissingExtraError, UsageError
 from affekt.files import refuse_overwrite
 from affekt.output.sink import text_output
@@ -46,9 +47,9 @@ def train(
 
         content = read_recipe(config, changes)
         _refuse_overwrite(config, content)
-        best = (
-            _train_context(content) if recipe_kind(content) == "context" else _train_face(content)
-        )
+        run = _train_context if recipe_kind(content) == "context" else _train_face
+        with notices():
+            best = run(content)
     except ModuleNotFoundError as error:
         raise _missing("training", error) from None
     if os.environ.get("RANK", "0") == "0":  # of several that torchrun started, one answers

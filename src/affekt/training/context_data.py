@@ -21,6 +21,7 @@ from affekt.data.people_dataset import (
 )
 from affekt.errors import DataError
 from affekt.training.feature_store import FeatureStore
+from affekt.training.loading import batches_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class People:
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # its own: the network's draws must not depend on it
         )
-        return (PersonSample(*batch) for batch in loader)
+        return (PersonSample(*batch) for batch in batches_of(loader))
 
     def all_batches(self, batch: int, share: slice = slice(None)) -> list[list[int]]:
         """Every picture once and in order, in batches of about so many people.

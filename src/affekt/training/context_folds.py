@@ -54,6 +54,7 @@ from affekt.training.context_steps import (
     start_run,
     train_epoch,
 )
+from affekt.training.divergence import require_finite
 from affekt.training.processes import Progress
 
 OUT_OF_FOLD = "out_of_fold.npz"
@@ -200,6 +201,8 @@ def _train_head(
     loss = 0.0
     for run.epoch in range(config.optim.epochs):
         loss = train_epoch(config, fabric, run, task, progress)
+        for parameters in run.averaged.state.values():
+            require_finite(parameters, config, run.epoch)
     run.use_averaged()
     return head.eval(), loss
 

@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 
 from affekt.data.people import PersonManifest
 from affekt.data.people_dataset import PersonDataset
+from affekt.labels import CATEGORIES
 from affekt.models.context import ContextNetwork, save_context
 from affekt.models.fusion import FusionHead
 from affekt.training.checkpoints import (
@@ -43,6 +44,7 @@ from affekt.training.context_steps import (
     train_epoch,
 )
 from affekt.training.features import cache_features
+from affekt.training.notices import say_absent
 from affekt.training.processes import Progress, run_processes
 from affekt.training.steps import bare, patience_is_over
 from affekt.view.plots import plot_training
@@ -114,6 +116,8 @@ def _people(
         seed=config.run.seed,
         tuning=tuning,
     )
+    remedy = "it cannot be learnt" if learnt else "how well it is read is not measured"
+    say_absent(CATEGORIES, dataset.categories, f"person in {' and '.join(splits)}", remedy)
     if not config.features.cache:
         return People(dataset, workers=config.data.workers)
     network.to(fabric.device).eval()
@@ -163,7 +167,7 @@ def _train_one(
     ):
         started = time.monotonic()
         loss = train_epoch(config, fabric, run, task, progress)
-        logits, vad = outputs(fabric, run, val_set, optim.batch)
+        logits, vad = outputs(config, fabric, run, val_set)
         truth = val_set.dataset.categories, val_set.dataset.vad
         scores = score_people(logits, vad, *truth, task.loss)
         run.epoch += 1

@@ -21,6 +21,7 @@ from affekt.models.fusion import FusionHead, start_outputs
 from affekt.training.context_config import ContextConfig, ContextOptimConfig, TeacherConfig
 from affekt.training.context_data import LabelledPeople, People, plan_steps
 from affekt.training.context_losses import ContextLoss
+from affekt.training.divergence import clip_gradients, require_finite
 from affekt.training.feature_store import FeatureStore
 from affekt.training.label_teacher import LabelTeacher, fit_teacher
 from affekt.training.processes import Progress
@@ -216,9 +217,11 @@ def train_epoch(
         _set_lr(optim, run, run.epoch + step / len(steps))
         more = _more(config, task, sample, (seed, run.epoch, number, fabric.global_rank))
         with fabric.no_backward_sync(run.network, enabled=bool(left)):  # type: ignore[arg-type]
-            total += _backward(fabric, run, task, (sample, more), part.weight)
+            loss = _backward(fabric, run, task, (sample, more), part.weight)
+        total += loss
         if not left:
-            _step(fabric, run, optim)
+            clip_gradients(fabric, config, run, loss, (step + 1, len(steps)))
+            _step(run)
             if progress is not None and fabric.is_global_zero:
                 progress(run.epoch, step + 1, len(steps))
     mean = fabric.all_reduce(total / max(len(steps), 1), reduce_op="mean")
@@ -227,22 +230,27 @@ def train_epoch(
 
 @torch.inference_mode()
 def outputs(
-    fabric: Fabric, run: Run, people: People, batch: int
+    config: ContextConfig, fabric: Fabric, run: Run, people: People
 ) -> tuple[FloatArray32, FloatArray32]:
     """Logits (persons, 26) and VAD (persons, 3) of everybody, by the averaged network.
 
     Each process reads its part of the pictures once, whatever their number.
+
+    Raises:
+        DivergenceError: they are not finite.
     """
     reader = bare(run.network)
     reader.eval()
     state = fabric.broadcast(run.averaged.state)  # running statistics differ by process
     found = torch.zeros(people.dataset.persons, len(CATEGORIES) + len(VAD), device=fabric.device)
     share = slice(fabric.global_rank, None, fabric.world_size)
-    for sample in people.batches(people.all_batches(batch, share)):
+    for sample in people.batches(people.all_batches(config.optim.batch, share)):
         moved = fabric.to_device(sample)
         both = functional_call(reader, state, (moved, None))
         found[moved.place] = torch.cat(both, dim=1).float()
-    gathered = torch.as_tensor(fabric.all_reduce(found, reduce_op="sum")).cpu().numpy()
+    summed = torch.as_tensor(fabric.all_reduce(found, reduce_op="sum"))
+    require_finite(summed, config, run.epoch)
+    gathered = summed.cpu().numpy()
     return gathered[:, : len(CATEGORIES)], gathered[:, len(CATEGORIES) :]
 
 
@@ -299,8 +307,7 @@ def _set_lr(optim: ContextOptimConfig, run: Run, epoch: float) -> None:
         group["lr"] = group["peak_lr"] * learning_share(optim, epoch)
 
 
-def _step(fabric: Fabric, run: Run, optim: ContextOptimConfig) -> None:
-    fabric.clip_gradients(run.network, run.optimizer, max_norm=optim.clip)
+def _step(run: Run) -> None:
     run.optimizer.step()
     run.optimizer.zero_grad()
     run.averaged.update(bare(run.network))

@@ -6,8 +6,7 @@ import copy
 import hashlib
 import json
 import shutil
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,8 @@ from affekt.training.feature_store import (
     only_writer,
     open_store,
 )
+from affekt.training.loading import batches_of
+from affekt.training.notices import log
 
 Encode = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 """Features (n, width) of each stream from its uint8 crops (n, 3, size, size); n may differ."""
@@ -75,8 +76,7 @@ def cache_features(
         DataError: a picture that cannot be read, or features that are not finite numbers.
         OutputError: the store cannot be written.
 
-    Warns:
-        UserWarning: a store that is damaged or truncated, which is then computed anew.
+    A store that is damaged or truncated is computed anew, which is said.
     """
     if dtype not in ("float32", "float16"):
         raise UsageError(f"features cannot be stored as {dtype!r}: give float32 or float16")
@@ -149,7 +149,7 @@ def _started(store: Path, layout: StoreLayout) -> list[int]:
         try:
             return finished_chunks(store, layout)
         except DataError as error:
-            warnings.warn(f"{error}; its features are computed anew", stacklevel=3)
+            log.warning("%s; its features are computed anew", error)
             shutil.rmtree(store)
     create_store(store, layout)
     return []
@@ -175,10 +175,11 @@ def _fill(
             num_workers=workers,
             generator=torch.Generator(),  # its own: training must not depend on what was stored
         )
-        for (_, people), batch in zip(todo, loader, strict=True):
+        for (_, people), batch in zip(todo, batches_of(loader), strict=True):
             sample = PersonSample(*batch)
             pictures = dataset.pictures[people]
-            append_chunk(store, layout, checks, _encoded(encode, sample, pictures, layout))
+            names = [row.picture or row.id for row in dataset.rows[people]]
+            append_chunk(store, layout, checks, _encoded(encode, sample, pictures, layout, names))
             if progress is not None:
                 progress(view * dataset.persons + people.stop, total)
 
@@ -193,9 +194,21 @@ def _view(dataset: PersonDataset, view: int) -> PersonDataset:
 
 @torch.inference_mode()
 def _encoded(
-    encode: Encode, batch: PersonSample, pictures: npt.NDArray[np.int64], layout: StoreLayout
+    encode: Encode,
+    batch: PersonSample,
+    pictures: npt.NDArray[np.int64],
+    layout: StoreLayout,
+    names: Sequence[str],
 ) -> dict[str, Array]:
-    """What is to be stored of a chunk, by name; ``pictures`` is the picture of each person."""
+    """What is to be stored of a chunk, by name.
+
+    Args:
+        encode: see `cache_features`.
+        batch: the people of the chunk.
+        pictures: the picture of each person.
+        layout: of the store.
+        names: of the pictures, one per person.
+    """
     everyone = np.arange(len(pictures))
     first_of_each = np.unique(pictures, return_index=True)[1]
     rows = {n: first_of_each if n in layout.shared else everyone for n in batch.images}
@@ -207,10 +220,22 @@ def _encoded(
         if present[name].any():
             with np.errstate(over="ignore"):
                 values[present[name]] = features.float().cpu().numpy()
-        if not np.isfinite(values).all():
-            raise DataError(f"the {name} features are not finite as {values.dtype}")
+        _require_finite(name, values, [names[row] for row in rows[name]])
         stored[name] = values
     return stored
+
+
+def _require_finite(stream: str, values: Array, names: Sequence[str]) -> None:
+    wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(wrong):
+        remedy = (
+            "set features.dtype to float32"
+            if values.dtype == np.float16
+            else "the encoder's weights do not fit, or are damaged"
+        )
+        raise DataError(
+            f"{names[wrong[0]]}: its {stream} features are not finite as {values.dtype}; {remedy}"
+        )
 
 
 def _present(batch: PersonSample, stream: str) -> Tensor:

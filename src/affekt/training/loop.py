@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from affekt.data.dataset import FaceDataset, Sample, source_priors
 from affekt.data.manifest import Manifest
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, DataError
 from affekt.models.build import FaceNetwork, build_network, save_network
 from affekt.models.zoo import output_shape
 from affekt.training.checkpoints import (
@@ -32,13 +32,21 @@ from affekt.training.checkpoints import (
     save_state,
 )
 from affekt.training.config import TrainConfig
+from affekt.training.divergence import clip_gradients, require_finite
+from affekt.training.loading import batches_of
 from affekt.training.losses import adjusted_cross_entropy, log_priors
+from affekt.training.notices import say_absent
 from affekt.training.processes import Progress, run_processes
 from affekt.training.scores import score_sources
 from affekt.training.steps import bare, decay_groups, patience_is_over, warm_cosine
 from affekt.view.plots import plot_training
 
 PROGRESS = ("epoch", "best_score", "best_epoch")
+ABSENT = (
+    "it cannot be learnt; leave it out of data.labels, or give faces that have it",
+    "how well it is read is not measured",
+)
+"""What follows where a label has no face in train, and in val."""
 
 
 @dataclass
@@ -86,7 +94,7 @@ def _train(fabric: Fabric, config: TrainConfig, progress: Progress | None) -> Pa
         torch.manual_seed(hash((config.run.seed, run.epoch)) % 2**31)
         train_set.epoch, train_set.size = run.epoch, config.size_at(run.epoch)
         loss = _train_epoch(config, fabric, run, train_set, priors=priors, progress=progress)
-        scores = _validate(config, fabric, run.averaged.module, val_set)
+        scores = _validate(config, fabric, run, val_set)
         run.epoch += 1
         seconds = round(time.monotonic() - started, 1)
         _record(config, fabric, run, out, {"train_loss": loss, "val": scores, "seconds": seconds})
@@ -97,10 +105,20 @@ def _train(fabric: Fabric, config: TrainConfig, progress: Progress | None) -> Pa
 def _datasets(config: TrainConfig) -> tuple[FaceDataset, FaceDataset]:
     manifests = [Manifest.open(path) for path in config.data.manifests]
     labels, size = config.data.labels, config.model.size
-    return (
-        FaceDataset(manifests, "train", labels, size, augment=config.augment, seed=config.run.seed),
+    seed = config.run.seed
+    sets = (
+        FaceDataset(manifests, "train", labels, size, augment=config.augment, seed=seed),
         FaceDataset(manifests, "val", labels, size),
     )
+    if (sets[0].targets.max(axis=0) > 0).sum() < 2:
+        raise DataError("data.manifests: all faces to train on have one label; give two or more")
+    if len(sets[0]) < 2 * config.run.devices:
+        raise DataError(
+            f"data.manifests: {len(sets[0])} faces to train on; give two or more per device"
+        )
+    for faces, split, remedy in zip(sets, ("train", "val"), ABSENT, strict=True):
+        say_absent(labels, faces.targets, f"face in {split}", remedy)
+    return sets
 
 
 def _start(config: TrainConfig, fabric: Fabric) -> _Run:
@@ -152,14 +170,14 @@ def _train_epoch(
     loader = _loader(config, dataset, share, batch_size)
     run.network.train()
     steps, total = len(loader), torch.zeros((), device=fabric.device)
-    for step, batch in enumerate(map(Sample._make, loader)):
+    for step, batch in enumerate(map(Sample._make, batches_of(loader))):
         _set_lr(config, run, run.epoch + step / steps)
         faces = batch.face.to(fabric.device).contiguous(memory_format=torch.channels_last)
         targets, sources = batch.target.to(fabric.device), batch.source.to(fabric.device)
         logits = run.network(faces).float()
         loss = adjusted_cross_entropy(logits, targets, priors[sources], config.loss.label_smoothing)
         fabric.backward(loss)
-        fabric.clip_gradients(run.network, run.optimizer, max_norm=config.optim.clip)
+        clip_gradients(fabric, config, run, loss.detach(), (step + 1, steps))
         run.optimizer.step()
         run.optimizer.zero_grad()
         run.averaged.update_parameters(bare(run.network))
@@ -172,17 +190,19 @@ def _train_epoch(
 
 @torch.inference_mode()
 def _validate(
-    config: TrainConfig, fabric: Fabric, network: nn.Module, dataset: FaceDataset
+    config: TrainConfig, fabric: Fabric, run: _Run, dataset: FaceDataset
 ) -> dict[str, dict[str, float]]:
-    network.eval()
+    network = run.averaged.module.eval()
     network.load_state_dict(fabric.broadcast(network.state_dict()))  # statistics differ by process
     share = list(range(fabric.global_rank, len(dataset), fabric.world_size))
     logits = torch.full((len(dataset), len(dataset.labels)), 0.0, device=fabric.device)
-    for batch in map(Sample._make, _loader(config, dataset, share, 2 * config.optim.batch)):
+    loader = _loader(config, dataset, share, 2 * config.optim.batch)
+    for batch in map(Sample._make, batches_of(loader)):
         faces = batch.face.to(fabric.device).contiguous(memory_format=torch.channels_last)
         logits[batch.place.to(fabric.device)] = network(faces).float()
-    gathered = fabric.all_reduce(logits, reduce_op="sum")
-    return score_sources(np.asarray(torch.as_tensor(gathered).cpu()), dataset)
+    gathered = torch.as_tensor(fabric.all_reduce(logits, reduce_op="sum"))
+    require_finite(gathered, config, run.epoch)
+    return score_sources(np.asarray(gathered.cpu()), dataset)
 
 
 def _loader(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import pickle
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import Pipe
@@ -15,8 +17,10 @@ import torch
 from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from affekt.errors import AffektError, ConfigError
+from affekt.errors import ConfigError
 from affekt.training.recipe import RunConfig
+
+LOG = logging.getLogger("affekt")
 
 Progress = Callable[[int, int, int], None]
 """Called with epoch, step and steps per epoch."""
@@ -42,7 +46,7 @@ def run_processes(work: Work[Config], config: Config, progress: Progress | None)
     module, and a script that calls this needs the usual ``__main__`` guard.
 
     Raises:
-        AffektError: what the work raised in any process.
+        Exception: what the work raised in any process.
     """
     fabric = _fabric(config.run)
     if _by_torchrun():
@@ -50,7 +54,7 @@ def run_processes(work: Work[Config], config: Config, progress: Progress | None)
     if _by_torchrun() or config.run.devices == 1:
         return _work(fabric, work, config, progress)
     received, sent = Pipe(duplex=False)
-    errors: list[AffektError] = []
+    errors: list[Exception] = []
     relay = Thread(target=_relay, args=(received, progress, errors), daemon=True)
     relay.start()
     try:
@@ -89,6 +93,8 @@ def _fabric(run: RunConfig) -> Fabric:
 def _work(fabric: Fabric, work: Work[Config], config: Config, progress: Progress | None) -> Path:
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
+    if not fabric.is_global_zero:  # one of them says what all see
+        LOG.setLevel(logging.ERROR)
     result = work(fabric, config, progress)
     if torch.distributed.is_initialized():
         # Fabric leaves gloo's threads running, and a process that exits over them may be aborted.
@@ -98,14 +104,41 @@ def _work(fabric: Fabric, work: Work[Config], config: Config, progress: Progress
 
 
 def _spawned(fabric: Fabric, work: Work[Config], config: Config, sent: Connection) -> Path:
+    LOG.addHandler(_Sent(sent))
+    LOG.propagate = False
     try:
         return _work(fabric, work, config, lambda *step: sent.send(step))
-    except AffektError as error:
-        sent.send(error)
+    except Exception as error:
+        sent.send(_portable(error))
         raise
 
 
-def _relay(received: Connection, progress: Progress | None, errors: list[AffektError]) -> None:
+class _Sent(logging.Handler):
+    """Hands notices to the first process."""
+
+    def __init__(self, sent: Connection) -> None:
+        super().__init__()
+        self.sent = sent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Sends one notice's text."""
+        self.sent.send(record.getMessage())
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or where it does not survive the way to another process, one that says the same.
+
+    >>> _portable(OSError(28, "No space left on device"))
+    OSError(28, 'No space left on device')
+    """
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # of whatever class the error is
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _relay(received: Connection, progress: Progress | None, errors: list[Exception]) -> None:
     """Hands on what the processes send until the last of them has ended."""
     with received:
         while True:
@@ -113,7 +146,9 @@ def _relay(received: Connection, progress: Progress | None, errors: list[AffektE
                 message = received.recv()
             except EOFError:
                 return
-            if isinstance(message, AffektError):
+            if isinstance(message, Exception):
                 errors.append(message)
+            elif isinstance(message, str):
+                LOG.warning("%s", message)
             elif progress is not None:
                 progress(*message)

@@ -1,0 +1,50 @@
+"""Batches from worker processes, whose errors are one line, as they are in the training process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from affekt.errors import AffektError, DataError
+
+Batch = TypeVar("Batch")
+
+FROM_WORKER, KILLED = "Caught ", "DataLoader worker (pid"
+"""How torch begins the message of an error in a worker, and of a worker that is gone."""
+
+
+def batches_of(loader: Iterable[Batch]) -> Iterator[Batch]:
+    """What a loader gives.
+
+    Raises:
+        AffektError: what a worker raised, without the traceback that torch makes of its message.
+        DataError: a worker that failed in any other way, or was killed.
+    """
+    try:
+        yield from loader
+    except Exception as error:
+        message = str(error)
+        if message.startswith(KILLED):
+            raise DataError(
+                f"a process that prepares batches ended ({message.splitlines()[0]}): if memory is "
+                "short, lower data.workers or optim.batch"
+            ) from None
+        if not message.startswith(FROM_WORKER):
+            raise
+        kind = type(error)
+        if isinstance(error, AffektError):
+            raise kind(_own_message(message, f"{kind.__module__}.{kind.__qualname__}")) from None
+        raise DataError(f"a batch could not be prepared: {_last_line(message)}") from None
+
+
+def _own_message(message: str, kind: str) -> str:
+    r"""What stands after the last naming of the error.
+
+    >>> _own_message("Caught E in worker.\n  File x\na.E: one\n\nDuring it\na.E: two\n", "a.E")
+    'two'
+    """
+    return message.rpartition(f"{kind}: ")[2].strip()
+
+
+def _last_line(message: str) -> str:
+    return message.strip().splitlines()[-1]

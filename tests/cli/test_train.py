@@ -1,0 +1,68 @@
+"""``affekt train``: what it says on standard error, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from affekt.cli import main
+
+pytest.importorskip("torch")
+
+Run = Callable[..., tuple[int, str, str]]
+
+RECIPE = """
+[run]
+out = "{out}"
+accelerator = "cpu"
+threads = 1
+[data]
+manifests = ["{faces}"]
+labels = ["anger", "happiness", "contempt"]
+workers = 0
+[model]
+backbone = "test_nfnet"
+weights = "random"
+size = 32
+[optim]
+epochs = 1
+batch = 8
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, write_faces: Callable[..., object]) -> Path:
+    write_faces(tmp_path / "faces", "drawn", ("anger", "happiness"), {"train": 4, "val": 2})
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.format(out=tmp_path / "run", faces=tmp_path / "faces"))
+    return path
+
+
+@pytest.fixture
+def affekt(capfd: pytest.CaptureFixture[str]) -> Run:
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main(list(map(str, words)))
+        out, err = capfd.readouterr()
+        return int(stopped.value.code or 0), out, err
+
+    return run
+
+
+def test_a_run_says_what_it_leaves_out(affekt: Run, recipe: Path) -> None:
+    code, out, err = affekt("train", recipe)
+    assert (code, out) == (0, f"{recipe.parent / 'run' / 'best.safetensors'}\n"), err
+    assert [line.partition(" has the label contempt: ")[0] for line in err.splitlines()] == [
+        "affekt: no face in train",
+        "affekt: no face in val",
+    ]
+
+
+def test_a_divergence_is_one_line_and_exit_code_1(affekt: Run, recipe: Path) -> None:
+    words = ["train", recipe, "--set", "optim.lr=1e30", "--set", "optim.ema=0.0"]
+    code, out, err = affekt(*words)
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1].startswith("affekt: error: the loss is not a finite number in ep")
+    assert not list(recipe.parent.glob("run/*.partial"))

@@ -1,0 +1,183 @@
+"""What ends a training, in one line that says why and what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch.utils.data import DataLoader, Dataset
+
+from affekt.data.manifest import Manifest, write_manifest
+from affekt.errors import ConfigError, DataError, DivergenceError
+from affekt.labels import PRIMARY_AND_CONTEMPT
+from affekt.training.config import TrainConfig
+from affekt.training.context_config import ContextConfig
+from affekt.training.context_loop import train_context
+from affekt.training.loading import batches_of
+from affekt.training.loop import train
+
+Recipe = Callable[..., TrainConfig]
+ContextRecipe = Callable[..., ContextConfig]
+Faces = Callable[..., Manifest]
+
+ONE_LINE = r"^[^\n]*$"
+
+
+def run(recipe: Recipe, context_recipe: ContextRecipe, kind: str, **changes: Any) -> None:
+    if kind == "face":
+        train(recipe(**changes))
+    else:
+        folds = {"folds": 2} if kind == "folds" else {}
+        cached = {"cache": kind != "context"}
+        body = {"body": {"backbone": "test_efficientnet", "weights": "random", "size": 32}}
+        data = {**changes.pop("data", {}), **folds}
+        train_context(context_recipe(data=data, features=cached, streams=body, **changes))
+
+
+@pytest.mark.parametrize("kind", ["face", "context", "folds"])
+def test_a_loss_that_diverges_says_where_and_what_to_lower(
+    recipe: Recipe, context_recipe: ContextRecipe, kind: str
+) -> None:
+    with pytest.raises(DivergenceError, match=ONE_LINE) as caught:
+        run(recipe, context_recipe, kind, optim={"lr": 1e30, "ema": 0.0, "epochs": 2})
+    said = (
+        r"the loss is not a finite number in epoch \d \(.*\), (step \d of \d|after its last step)"
+    )
+    assert re.match(said, str(caught.value))
+    assert "lower optim.lr (1e+30)" in str(caught.value)
+
+
+def test_a_loss_that_is_not_finite_from_the_start_is_no_matter_of_the_rate(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    weights = load_file(train(recipe(optim={"epochs": 1})))
+    weights["conv_stem.weight"][:] = torch.nan
+    save_file(weights, tmp_path / "nan.safetensors")
+    out, start = str(tmp_path / "again"), str(tmp_path / "nan.safetensors")
+    with pytest.raises(DivergenceError, match=r"step 1 of 3, before anything was learnt"):
+        train(recipe(run={"out": out}, model={"weights": start}))
+
+
+class _Failing(Dataset[int]):
+    """Fails in the way of the error it is given."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (DataError("face 'a' of 'b': truncated"), r"^face 'a' of 'b': truncated$"),
+        (ConfigError("data: x"), r"^data: x$"),
+        (MemoryError("no room"), r"^a batch could not be prepared: MemoryError: no room$"),
+        (KeyError("x"), r"^a batch could not be prepared: KeyError: 'x'$"),
+    ],
+)
+def test_what_a_worker_raises_is_one_line(error: Exception, expected: str) -> None:
+    loader = DataLoader(_Failing(error), num_workers=1)
+    with pytest.raises((DataError, ConfigError), match=expected):
+        list(batches_of(loader))
+
+
+class _Killed(Dataset[int]):
+    """Ends its process, as a system short of memory does."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return index
+
+
+def test_a_worker_that_is_killed_says_what_to_lower() -> None:
+    with pytest.raises(DataError, match=r"^a process .*: if memory is short, lower data\.workers"):
+        list(batches_of(DataLoader(_Killed(), num_workers=1)))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_that_cannot_be_read_is_named(
+    recipe: Recipe, faces: Path, tmp_path: Path, workers: int
+) -> None:
+    rows = list(Manifest.open(faces).rows())
+    rows[5] = replace(rows[5], content=rows[5].content[:60])
+    write_manifest(tmp_path / "set", rows, labels=PRIMARY_AND_CONTEMPT, root=".", note={})
+    name = re.escape(repr(rows[5].id))
+    with pytest.raises(DataError, match=rf"^face {name} of 'drawn': [^\n]*$"):
+        train(recipe(data={"manifests": [str(tmp_path / "set")], "workers": workers}))
+
+
+def test_labels_without_a_face_are_said(
+    recipe: Recipe, caplog: pytest.LogCaptureFixture, tmp_path: Path, write_faces: Faces
+) -> None:
+    write_faces(tmp_path / "set", "drawn", ("anger", "fear"), {"train": 4})
+    write_faces(tmp_path / "more", "more", ("anger", "sadness"), {"train": 2, "val": 2})
+    manifests = [str(tmp_path / name) for name in ("set", "more")]
+    labels = ["anger", "fear", "sadness", "contempt"]
+    train(recipe(data={"manifests": manifests, "labels": labels}, optim={"epochs": 1}))
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        "no face in train has the label contempt",
+        "no face in val has the label fear, contempt",
+    ]
+
+
+def test_categories_without_a_person_are_said(
+    context_recipe: ContextRecipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    train_context(context_recipe(optim={"epochs": 1}))
+    said = [message for message in caplog.messages if message.startswith("no person in train has")]
+    assert len(said) == 1
+    assert "Yearning: it cannot be learnt" in said[0]
+    assert "Peace" not in said[0]
+
+
+@pytest.mark.parametrize(
+    ("faces", "message"),
+    [
+        ((("anger",), {"train": 4, "val": 2}), "all faces to train on have one label"),
+        ((("anger", "neutral"), {"val": 2}), "no faces with a label in split 'train'"),
+        ((("contempt", "disgust"), {"train": 2, "val": 2}), "no faces with a label"),
+    ],
+)
+def test_sets_that_teach_nothing_are_refused(
+    recipe: Recipe, tmp_path: Path, write_faces: Faces, faces: tuple[Any, Any], message: str
+) -> None:
+    write_faces(tmp_path / "set", "drawn", *faces)
+    with pytest.raises(DataError, match=message):
+        train(recipe(data={"manifests": [str(tmp_path / "set")]}))
+
+
+def test_a_batch_larger_than_the_set_is_the_set(recipe: Recipe) -> None:
+    seen: list[tuple[int, int, int]] = []
+    train(recipe(optim={"epochs": 1, "batch": 999}), lambda *step: seen.append(step))
+    assert seen == [(0, 1, 1)]
+
+
+def test_early_sizes_need_a_network_of_any_size(recipe: Recipe) -> None:
+    vit = {"backbone": "vit_tiny_patch16_224", "size": 64}
+    with pytest.raises(ConfigError, match=r"^optim\.early_size: vit_.* takes crops of one size"):
+        train(recipe(model=vit, optim={"early_epochs": 1, "early_size": 32}))
+
+
+def test_a_vision_transformer_learns_at_the_size_of_the_recipe(recipe: Recipe) -> None:
+    config = recipe(model={"backbone": "test_vit", "size": 64}, optim={"epochs": 1})
+    train(config)
+    line = json.loads((Path(config.run.out) / "metrics.jsonl").read_text())
+    assert np.isfinite(line["train_loss"])
