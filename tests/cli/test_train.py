@@ -51,13 +51,18 @@ def affekt(capfd: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
-def test_a_run_says_what_it_leaves_out(affekt: Run, recipe: Path) -> None:
-    code, out, err = affekt("train", recipe)
-    assert (code, out) == (0, f"{recipe.parent / 'run' / 'best.safetensors'}\n"), err
+def test_a_run_says_what_it_leaves_out_and_how_to_go_on(affekt: Run, recipe: Path) -> None:
+    words = ["train", recipe]
+    best = f"{recipe.parent / 'run' / 'best.safetensors'}\n"
+    code, out, err = affekt(*words)
+    assert (code, out) == (0, best), err
     assert [line.partition(" has the label contempt: ")[0] for line in err.splitlines()] == [
         "affekt: no face in train",
         "affekt: no face in val",
     ]
+    code, out, err = affekt(*words)
+    assert (code, out) == (0, best)
+    assert err.splitlines()[-1].endswith("all 1 epochs are done; raise optim.epochs to go on")
 
 
 def test_a_divergence_is_one_line_and_exit_code_1(affekt: Run, recipe: Path) -> None:

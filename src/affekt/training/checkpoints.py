@@ -17,6 +17,9 @@ from affekt.files import tidy, whole_file, write_atomically
 CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
 METRICS, CURVES = "metrics.jsonl", "curves.png"
 
+EXTENDABLE = ("optim.epochs", "optim.patience")
+"""What a run may go on with changed, where it is saved after every epoch."""
+
 
 def append_metrics(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
     """Adds a line; lines of epochs that a killed run had not completed are replaced."""
@@ -47,8 +50,16 @@ def save_state(path: Path, identity: str, state: dict[str, Any]) -> None:
             raise
 
 
-def load_state(path: Path, identity: str, device: torch.device) -> dict[str, Any] | None:
+def load_state(
+    path: Path, identity: str, device: torch.device, may_differ: Sequence[str] = ()
+) -> dict[str, Any] | None:
     """What `save_state` wrote, None where there is no file.
+
+    Args:
+        path: the file.
+        identity: of the run that is to go on.
+        device: for the tensors.
+        may_differ: ``table.key`` of the recipe in which the two may differ.
 
     Raises:
         ConfigError: not such a file, or the state of a run of another recipe.
@@ -60,12 +71,18 @@ def load_state(path: Path, identity: str, device: torch.device) -> dict[str, Any
     except (UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"{path}: not a checkpoint of affekt train ({reason})") from None
-    if state["config"] != identity:
+    other = [key for key in _differences(state["config"], identity) if key not in may_differ]
+    if other:
         raise ConfigError(
-            f"{path.parent}: holds a run of another recipe; give run.out another folder or "
-            "remove it"
+            f"{path.parent}: holds a run of another recipe ({', '.join(other[:3])}); give run.out "
+            "another folder or remove it"
         )
     return state
+
+
+def planned_epochs(state: dict[str, Any]) -> int:
+    """The number of epochs in the recipe that a state was saved with."""
+    return int(json.loads(state["config"])["optim"]["epochs"])
 
 
 def identity(config: Any, leave_out: Sequence[str] = ()) -> str:
@@ -81,3 +98,29 @@ def identity(config: Any, leave_out: Sequence[str] = ()) -> str:
         table, name = key.split(".")
         content[table].pop(name)
     return json.dumps(content, sort_keys=True)
+
+
+def _differences(one: str, other: str) -> list[str]:
+    """The ``table.key`` in which two identities differ.
+
+    >>> _differences('{"optim": {"lr": 1, "ema": 0}}', '{"optim": {"lr": 2, "ema": 0}}')
+    ['optim.lr']
+    """
+    if one == other:
+        return []
+    flat = [_flat(text) for text in (one, other)]
+    absent = object()
+    keys = sorted({*flat[0], *flat[1]})
+    return [key for key in keys if flat[0].get(key, absent) != flat[1].get(key, absent)]
+
+
+def _flat(identity: str) -> dict[str, Any]:
+    try:
+        tables = json.loads(identity)
+    except ValueError:
+        return {"recipe": identity}
+    return {
+        f"{table}.{key}": value
+        for table, content in tables.items()
+        for key, value in (content or {"": None}).items()
+    }

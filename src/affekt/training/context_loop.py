@@ -19,10 +19,12 @@ from affekt.training.checkpoints import (
     BEST,
     CHECKPOINT,
     CURVES,
+    EXTENDABLE,
     METRICS,
     append_metrics,
     identity,
     load_state,
+    planned_epochs,
     read_metrics,
     save_state,
 )
@@ -44,7 +46,7 @@ from affekt.training.context_steps import (
     train_epoch,
 )
 from affekt.training.features import cache_features
-from affekt.training.notices import say_absent
+from affekt.training.notices import say_absent, say_resumed
 from affekt.training.processes import Progress, run_processes
 from affekt.training.steps import bare, patience_is_over
 from affekt.view.plots import plot_training
@@ -158,9 +160,17 @@ def _train_one(
     task = Task(train_set, labelled, loss_of, lesson=lesson_of(config.teacher, labelled))
     start_head(cast(FusionHead, network.head), task, config)
     run = start_run(fabric, Reader(network, encoded=train_set.store is not None), optim)
-    state = load_state(out / CHECKPOINT, identity(config, HARMLESS), fabric.device)
+    state = load_state(out / CHECKPOINT, identity(config, HARMLESS), fabric.device, EXTENDABLE)
     if state is not None:
         run.restore(state)
+        say_resumed(
+            out,
+            optim,
+            epoch=run.epoch,
+            best_epoch=run.best_epoch,
+            planned=planned_epochs(state),
+            by_total=optim.schedule == "cosine",
+        )
     plotted = time.monotonic()
     while run.epoch < optim.epochs and not patience_is_over(
         optim.patience, run.epoch, run.best_epoch

@@ -25,17 +25,19 @@ from affekt.training.checkpoints import (
     BEST,
     CHECKPOINT,
     CURVES,
+    EXTENDABLE,
     METRICS,
     append_metrics,
     identity,
     load_state,
+    planned_epochs,
     save_state,
 )
 from affekt.training.config import TrainConfig
 from affekt.training.divergence import clip_gradients, require_finite
 from affekt.training.loading import batches_of
 from affekt.training.losses import adjusted_cross_entropy, log_priors
-from affekt.training.notices import say_absent
+from affekt.training.notices import say_absent, say_resumed
 from affekt.training.processes import Progress, run_processes
 from affekt.training.scores import score_sources
 from affekt.training.steps import bare, decay_groups, patience_is_over, warm_cosine
@@ -295,7 +297,7 @@ def _save(config: TrainConfig, run: _Run, path: Path) -> None:
 
 
 def _resume(config: TrainConfig, fabric: Fabric, run: _Run, out: Path) -> None:
-    state = load_state(out / CHECKPOINT, identity(config), fabric.device)
+    state = load_state(out / CHECKPOINT, identity(config), fabric.device, EXTENDABLE)
     if state is None:
         return
     bare(run.network).load_state_dict(state["network"])
@@ -303,3 +305,11 @@ def _resume(config: TrainConfig, fabric: Fabric, run: _Run, out: Path) -> None:
     run.optimizer.load_state_dict(state["optimizer"])
     for name, value in state["progress"].items():
         setattr(run, name, value)
+    say_resumed(
+        out,
+        config.optim,
+        epoch=run.epoch,
+        best_epoch=run.best_epoch,
+        planned=planned_epochs(state),
+        by_total=True,
+    )

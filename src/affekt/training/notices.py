@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from affekt.training.steps import patience_is_over
 
 log = logging.getLogger("affekt.training")
 
@@ -26,3 +29,31 @@ def say_absent(
     absent = [name for name, most in zip(labels, shares.max(axis=0), strict=True) if most <= 0]
     if absent:
         log.warning("no %s has the label %s: %s", where, ", ".join(absent), remedy)
+
+
+def say_resumed(
+    out: Path, optim: Any, *, epoch: int, best_epoch: int, planned: int, by_total: bool
+) -> None:
+    """Says what a run that was taken up does, where that is not simply to go on.
+
+    Args:
+        out: its folder.
+        optim: the recipe's table.
+        epoch: completed ones.
+        best_epoch: counted from 0.
+        planned: epochs when it was last run.
+        by_total: whether the learning rate depends on the number of epochs.
+    """
+    if epoch >= optim.epochs:
+        log.warning("%s: all %d epochs are done; raise optim.epochs to go on", out, epoch)
+    elif patience_is_over(optim.patience, epoch, best_epoch):
+        log.warning(
+            "%s: stopped after %d epochs, the best being epoch %d; raise optim.patience to go on",
+            *(out, epoch, best_epoch),
+        )
+    elif planned != optim.epochs and by_total:
+        log.warning(
+            "%s: %d epochs were trained by the learning rates of a run of %d; the others follow "
+            "those of a run of %d",
+            *(out, epoch, planned, optim.epochs),
+        )
