@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from reprlib import Repr
@@ -86,6 +87,25 @@ def parse_json(content: str | bytes) -> Any:
         raise
     except ValueError as error:
         raise MisfitError(f"not JSON: {_line(error)}") from None
+    except RecursionError:
+        raise MisfitError(f"more than {MOST_DEEP} levels deep") from None
+    check_depth(parsed)
+    return parsed
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """What a TOML text holds.
+
+    Raises:
+        MisfitError: not TOML, or tables deeper than `MOST_DEEP`.
+
+    >>> parse_toml("a.b = 1")
+    {'a': {'b': 1}}
+    """
+    try:
+        parsed = tomllib.loads(text)
+    except ValueError as error:
+        raise MisfitError(f"not valid TOML: {_line(error)}") from None
     except RecursionError:
         raise MisfitError(f"more than {MOST_DEEP} levels deep") from None
     check_depth(parsed)

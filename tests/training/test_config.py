@@ -108,7 +108,8 @@ def test_an_override_inside_what_is_no_table_is_refused(tmp_path: Path) -> None:
         (minimal(optim={"epochs": 0}), "optim.epochs: expected 1 or more"),
         (minimal(optim={"batch": 0}), "optim.batch: expected 1 or more"),
         (minimal(optim={"lr": 0.0}), "optim.lr: expected more than 0"),
-        (minimal(optim={"lr": float("nan")}), "optim.lr: expected more than 0"),
+        (minimal(optim={"lr": float("nan")}), "optim.lr: expected a finite number, got nan"),
+        (minimal(optim={"epochs": 10**400}), "optim.epochs: expected a number of at most 2^53"),
         (minimal(optim={"ema": 1.0}), "optim.ema: expected from 0 to below 1"),
         (minimal(optim={"patience": -1}), "optim.patience: expected 0 or more"),
         (minimal(optim={"clip": 0}), "optim.clip: expected more than 0"),
@@ -135,7 +136,13 @@ def test_a_recipe_that_cannot_be_used_is_refused_by_the_name_of_the_key(
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"[run\nout = 1", "not valid TOML"), (b"\xff\xfe\x00", "cannot be read")],
+    [
+        (b"[run\nout = 1", "not valid TOML"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"a = " + b"[" * 5000, "more than 40 levels deep"),
+        (b"a = " + b"[" * 60 + b"]" * 60, "more than 40 levels deep"),
+        (b"a = " + b"9" * 5000, "not valid TOML"),
+    ],
 )
 def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "recipe.toml"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
-from affekt.errors import ConfigError, nearest
+from affekt.errors import ConfigError
+from affekt.typed import MisfitError, build, parse_toml, shown
 
 Recipe = TypeVar("Recipe")
 
@@ -49,11 +47,11 @@ def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, An
     """
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except MisfitError as error:
+        raise ConfigError(f"{path}: {error}") from None
     for override in overrides:
         _apply(content, override)
     return content
@@ -70,7 +68,7 @@ def recipe_kind(content: Mapping[str, Any]) -> str:
     """
     kind = content.get("kind", KINDS[0])
     if kind not in KINDS:
-        raise ConfigError(f"kind: expected {' or '.join(KINDS)}, got {kind!r}")
+        raise ConfigError(f"kind: expected {' or '.join(KINDS)}, got {shown(kind)}")
     return str(kind)
 
 
@@ -88,8 +86,10 @@ def build_recipe(of: type[Recipe], content: Mapping[str, Any], kind: str) -> Rec
     found = recipe_kind(content)
     if found != kind:
         raise ConfigError(f"kind: a recipe of a {kind} model is expected here, got {found!r}")
-    built: Recipe = _build(of, {k: v for k, v in content.items() if k != "kind"}, "")
-    return built
+    try:
+        return build(of, {k: v for k, v in content.items() if k != "kind"})
+    except MisfitError as error:
+        raise ConfigError(str(error)) from None
 
 
 def check_ranges(recipe: Any, ranges: Ranges) -> None:
@@ -112,45 +112,11 @@ def _apply(content: dict[str, Any], override: str) -> None:
     if not (equals and tables and all(tables) and name):
         raise ConfigError(f"--set {override}: expected table.key=value, such as optim.epochs=3")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+        parsed = parse_toml(f"value = {value}")["value"]
+    except MisfitError:
         parsed = value.strip()
     table: Any = content
     for part in tables:
         table = table.setdefault(part, {}) if isinstance(table, dict) else table
     if isinstance(table, dict):  # else refused with the rest
         table[name] = parsed
-
-
-def _build(kind: Any, content: Any, where: str) -> Any:
-    if not isinstance(content, Mapping):
-        raise ConfigError(f"{where.rstrip('.')}: expected a table, got {content!r}")
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    for key in content:
-        if key not in fields:
-            raise ConfigError(f"unknown key {where}{key}: {nearest(key, fields)}")
-    types_of = get_type_hints(kind)
-    missing = [
-        f.name
-        for f in fields.values()
-        if f.default is f.default_factory is dataclasses.MISSING and f.name not in content
-    ]
-    if missing:
-        raise ConfigError(f"missing key {where}{missing[0]}")
-    return kind(**{k: _value(types_of[k], v, f"{where}{k}") for k, v in content.items()})
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if get_origin(kind) is UnionType:  # a table or value that may be left out
-        kind = next(given for given in get_args(kind) if given is not NoneType)
-    if dataclasses.is_dataclass(kind):
-        return _build(kind, value, f"{where}.")
-    if get_origin(kind) is tuple:
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: expected a list, got {value!r}")
-        return tuple(_value(get_args(kind)[0], item, where) for item in value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not kind:
-        raise ConfigError(f"{where}: expected {kind.__name__}, got {value!r}")
-    return value
