@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from affekt.data.people import Vad, Vote
+from affekt.errors import DataError
 from affekt.labels import VAD, VAD_RANGE, parse_category
 from affekt.results import BoxXyxy
 
 SOURCES = ("mscoco", "framesdb", "emodb_small", "ade20k")
 """The parts of EMOTIC: each has a folder of that name with its pictures in ``images``."""
+
+ODD = (
+    *(DataError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError),
+    *(SyntaxError, TypeError, ValueError),
+)
+"""What a damaged entry may raise on its way into the common form."""
 
 _PREFIXES = {"COCO_": "mscoco", "frame_": "framesdb", "ADE_": "ade20k"}
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from affekt.data.emotic_annotations import (
+    ODD,
     AnnotatedPerson,
     AnnotatedPicture,
     category,
@@ -120,7 +121,7 @@ def _made(
 ) -> AnnotatedPicture:
     try:
         return make(record, split)
-    except (DataError, ValueError, TypeError, SyntaxError, MemoryError) as error:
+    except ODD as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{file} line {line} is not as expected ({reason})") from None
 

@@ -6,15 +6,18 @@ string where several would be an array or a cell. All nesting is therefore flatt
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from affekt.data.emotic_annotations import (
+    ODD,
     AnnotatedPerson,
     AnnotatedPicture,
     category,
@@ -34,6 +37,8 @@ except ImportError as error:
     raise MissingExtraError("reading Annotations.mat", "data") from error
 
 MAT_NAME = "Annotations.mat"
+_HEAD_BYTES, _TAG_BYTES, _COMPRESSED, _PART_BYTES = 128, 8, 15, 2**20
+"""Of MATLAB's files of level 5."""
 _PICTURE_FIELDS = ("filename", "folder", "image_size", "person")
 
 Struct = dict[str, npt.NDArray[Any]]
@@ -45,17 +50,44 @@ def read_mat(file: Path) -> Iterator[AnnotatedPicture]:
     Raises:
         DataError: no MATLAB file, a damaged one, or one that is not EMOTIC's.
     """
+    _check_whole(file)
     _check_variables(file)
     for split in SPLITS:
         entries = _structs(_load(file, split))
         for number, entry in enumerate(entries):
             try:
                 yield _picture(entry, split)
-            except (DataError, ValueError, KeyError, IndexError, TypeError) as error:
+            except ODD as error:
                 raise DataError(
                     f"{file}: picture {number + 1} of {split!r} is not as EMOTIC's are "
                     f"({_line(error)})"
                 ) from None
+
+
+def _check_whole(file: Path) -> None:
+    """Unpacks each compressed variable, for SciPy looks at no checksum and may crash on damage."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+            order = {b"IM": "<", b"MI": ">"}.get(head[-2:], "")
+            while order and (tag := stream.read(_TAG_BYTES)):
+                kind, size = struct.unpack(f"{order}II", tag)
+                if kind != _COMPRESSED:
+                    return  # an older file without checksums
+                _unpack(stream, size)
+    except (OSError, ValueError, struct.error, zlib.error) as error:
+        raise _damaged(file, error) from None
+
+
+def _unpack(stream: BinaryIO, size: int) -> None:
+    unpacked = zlib.decompressobj()
+    while size > 0 and (part := stream.read(min(size, _PART_BYTES))):
+        size -= len(part)
+        while part:
+            unpacked.decompress(part, _PART_BYTES)
+            part = unpacked.unconsumed_tail
+    if size or not unpacked.eof:
+        raise ValueError("it ends too early")
 
 
 def _check_variables(file: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,7 +13,9 @@ import numpy.typing as npt
 from affekt.data.agreement import VoteTally
 from affekt.data.parquet import SPLITS
 from affekt.data.people import PersonManifest, PersonRow
+from affekt.errors import DataError
 from affekt.labels import CATEGORIES, VAD, VAD_RANGE
+from affekt.typed import MisfitError, parse_json
 
 SMALL_SIDE = 20
 """A box with a side of fewer pixels shows next to nothing; such people are counted, and kept."""
@@ -152,7 +153,7 @@ class _Tally:
             leaks=_plain(self.leaks),
             small_boxes={name: split.small_boxes for name, split in each},
             faces={name: split.faces for name, split in each},
-            put_right=json.loads(manifest.note.get("counts", "{}")),
+            put_right=_counts(manifest),
             labels={
                 name: dict(zip(CATEGORIES, split.labels.tolist(), strict=True))
                 for name, split in each
@@ -268,3 +269,14 @@ def _cell(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
+
+
+def _counts(manifest: PersonManifest) -> Counts:
+    """What the manifest's note says of corrections."""
+    try:
+        counts = parse_json(manifest.note.get("counts", "{}"))
+    except MisfitError as error:
+        raise DataError(f"{manifest.path}: the counts in its note: {error}") from None
+    if not isinstance(counts, dict) or not all(type(count) is int for count in counts.values()):
+        raise DataError(f"{manifest.path}: the counts in its note are not whole numbers by name")
+    return counts

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from affekt.data.locations import location_problem
 from affekt.errors import DataError
 from affekt.labels import PRIMARY_AND_CONTEMPT
+from affekt.typed import shown
 
 CSV_NAME = "fer2013new.csv"
 USAGE = {
@@ -133,7 +135,12 @@ def _records(file: Path) -> list[dict[str, str]]:
     for number, record in enumerate(records, start=2):
         if record["Usage"] not in USAGE:
             known = ", ".join(USAGE)
-            raise DataError(f"{file} line {number}: unknown Usage {record['Usage']!r} ({known})")
+            raise DataError(
+                f"{file} line {number}: unknown Usage {shown(record['Usage'])} ({known})"
+            )
+        problem = location_problem(record["Image name"])
+        if problem:
+            raise DataError(f"{file} line {number}: {problem}")
     return records
 
 

@@ -407,16 +407,16 @@ def _row(record: dict[str, Any]) -> PersonRow:
 
 
 def _box(record: dict[str, Any]) -> BoxXyxy:
-    x1, y1, x2, y2 = (record[name] for name in _SIDES)
+    x1, y1, x2, y2 = (float(record[name]) for name in _SIDES)
     return (x1, y1, x2, y2)
 
 
 def _vad(record: dict[str, Any]) -> Vad | None:
     valence, arousal, dominance = (record[name] for name in VAD)
-    return None if valence is None else (valence, arousal, dominance)
+    return None if valence is None else (valence, float(arousal), float(dominance))
 
 
 def _face(record: dict[str, Any]) -> Face:
-    flat = record["landmarks"]
+    flat = None if record["landmarks"] is None else [float(v) for v in record["landmarks"]]
     points = None if flat is None else tuple(zip(flat[::2], flat[1::2], strict=True))
-    return Face(_box(record), record["score"], points)
+    return Face(_box(record), float(record["score"]), points)
