@@ -12,6 +12,7 @@ import typer
 
 from affekt.cli.terminal import say_error
 from affekt.output.sink import text_output
+from affekt.typed import shown_key
 
 if TYPE_CHECKING:
     from affekt.bundle import Bundle
@@ -76,8 +77,14 @@ def figures_line(figures: Mapping[str, Any]) -> str:
     """
     parts = []
     for name in ("accuracy", "balanced_accuracy", "map", "ece"):
-        if figures.get(name) is not None:
-            bounds = figures.get(f"{name}_ci95")
-            interval = f" ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
-            parts.append(f"{name.replace('_', ' ')} {figures[name]:.3f}{interval}")
-    return f"{figures['split']}, n = {figures['n']}: {', '.join(parts)}"
+        match [figures.get(name), *_pair(figures.get(f"{name}_ci95"))]:
+            case [float() as value, float() as low, float() as high]:
+                parts.append(f"{name.replace('_', ' ')} {value:.3f} ({low:.3f} to {high:.3f})")
+            case [float() as value, *_]:
+                parts.append(f"{name.replace('_', ' ')} {value:.3f}")
+    what = shown_key(figures.get("split", "?"))
+    return f"{what}, n = {shown_key(str(figures.get('n', '?')))}: {', '.join(parts)}"
+
+
+def _pair(bounds: Any) -> list[Any]:
+    return bounds if isinstance(bounds, list) and len(bounds) == 2 else []

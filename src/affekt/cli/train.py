@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from itertools import chain
 from pathlib import Path
@@ -16,6 +15,7 @@ from affekt.cli.terminal import notices
 from affekt.errors import MissingExtraError, UsageError
 from affekt.files import refuse_overwrite
 from affekt.output.sink import text_output
+from affekt.typed import parse_json
 
 if TYPE_CHECKING:
     from affekt.training.context_export import ContextExportOptions
@@ -131,16 +131,18 @@ def export(
     ] = None,
 ) -> None:
     """Make a bundle: ONNX checked against torch on real data, calibrated, with its card."""
-    metrics = dict(map(_named_figures, figures or ()))
+    metrics = dict(map(named_figures, figures or ()))
     named = [Path(text.partition("=")[2]) for text in figures or ()]
     manifests = manifest_files(*calibrate, *given(prior_manifest))
     refuse_overwrite(bundle_outputs(out), chain([checkpoint], named, manifests))
     try:
         from affekt.models.build import saved_kind  # noqa: PLC0415
+        from affekt.training.card import check_figures  # noqa: PLC0415
 
         context = saved_kind(checkpoint) == "context"
         if context and (label or prior or prior_manifest or mirror):
             raise UsageError("--label, --prior, --prior-manifest and --mirror are for face models")
+        check_figures(metrics, context=context)
         if context:
             from affekt.training.context_export import ContextExportOptions  # noqa: PLC0415
 
@@ -180,14 +182,20 @@ def _export_face(
     return export_bundle(checkpoint, out, faces, options).folder
 
 
-def _named_figures(text: str) -> tuple[str, Any]:
+def named_figures(text: str) -> tuple[str, Any]:
+    """The name and content of NAME=FILE, a figures file.
+
+    Raises:
+        UsageError: it cannot be read, or is no JSON.
+    """
     name, _, path = text.partition("=")
     try:
-        return name, json.loads(Path(path).read_text(encoding="utf-8"))
+        figures = parse_json(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(
             f"--figures {text}: expected NAME=FILE with the JSON of affekt evaluate ({error})"
         ) from None
+    return name, figures
 
 
 def _missing(what: str, error: ModuleNotFoundError) -> Exception:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from affekt.bundle import BundleInfo
+from affekt.errors import UsageError
+from affekt.typed import shown
 
 USES = """\
 ## Intended use
@@ -177,6 +179,27 @@ def _context_figures(name: str, figures: Mapping[str, Any]) -> str:
             interval = _interval((figures.get("ap_ci95") or {}).get(label))
             lines.append(f"| AP of {label} | {value:.4f} | {interval} |")
     return "\n".join(lines)
+
+
+def check_figures(metrics: Mapping[str, Any], *, context: bool) -> None:
+    """Refuses figures that no card can hold, before anything else is done.
+
+    Args:
+        metrics: by the name of their data.
+        context: whether they are of people, not of faces.
+
+    Raises:
+        UsageError: they are not what ``affekt evaluate`` writes for such a model.
+    """
+    for name, figures in metrics.items():
+        try:
+            _context_figures(name, figures) if context else _evaluation(name, figures)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            kind = "people" if context else "faces"
+            raise UsageError(
+                f"--figures {name}: not the JSON of affekt evaluate for {kind} "
+                f"({type(error).__name__}: {shown(str(error))})"
+            ) from None
 
 
 def _counts(counts: Mapping[str, int]) -> str:
