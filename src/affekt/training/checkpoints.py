@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
 from affekt.errors import ConfigError
 from affekt.files import tidy, whole_file, write_atomically
+from affekt.typed import MisfitError, parse_json, shown_key
 
 CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
+LEARNT = ("network", "averaged", "optimizer", "heads")
+"""The parts of a checkpoint that hold weights."""
+
 METRICS, CURVES = "metrics.jsonl", "curves.png"
 
 EXTENDABLE = ("optim.epochs", "optim.patience")
@@ -30,8 +35,20 @@ def append_metrics(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines that `append_metrics` wrote."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """The lines that `append_metrics` wrote.
+
+    Raises:
+        ConfigError: a line is another one.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        records = [json.loads(line) for line in lines]
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not the metrics of a run ({_line(error)})") from None
+    for number, record in enumerate(records, start=1):
+        if not isinstance(record, dict) or type(record.get("epoch")) is not int:
+            raise ConfigError(f"{path}: line {number} names no epoch; remove it to start anew")
+    return records
 
 
 def save_state(path: Path, identity: str, state: dict[str, Any]) -> None:
@@ -53,7 +70,7 @@ def save_state(path: Path, identity: str, state: dict[str, Any]) -> None:
 def load_state(
     path: Path, identity: str, device: torch.device, may_differ: Sequence[str] = ()
 ) -> dict[str, Any] | None:
-    """What `save_state` wrote, None where there is no file.
+    """What `save_state` wrote, None where there is no file. Nothing in the file is executed.
 
     Args:
         path: the file.
@@ -62,27 +79,73 @@ def load_state(
         may_differ: ``table.key`` of the recipe in which the two may differ.
 
     Raises:
-        ConfigError: not such a file, or the state of a run of another recipe.
+        ConfigError: not such a file, a weight that is not finite, or the state of a run of
+            another recipe.
     """
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{path}: not a checkpoint of affekt train ({reason})") from None
+        state = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # a damaged file makes the reader raise all sorts
+        raise ConfigError(f"{path}: not a checkpoint of affekt train ({_line(error)})") from None
+    if not isinstance(state, dict) or not isinstance(state.get("config"), str):
+        raise ConfigError(f"{path}: not a checkpoint of affekt train (it names no recipe)")
     other = [key for key in _differences(state["config"], identity) if key not in may_differ]
     if other:
         raise ConfigError(
             f"{path.parent}: holds a run of another recipe ({', '.join(other[:3])}); give run.out "
             "another folder or remove it"
         )
+    if not all(_is_finite(state.get(part)) for part in LEARNT):
+        raise ConfigError(f"{path}: its weights are not finite; remove it to start anew")
     return state
 
 
 def planned_epochs(state: dict[str, Any]) -> int:
     """The number of epochs in the recipe that a state was saved with."""
     return int(json.loads(state["config"])["optim"]["epochs"])
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Whatever is missing in a checkpoint, or does not fit the run, is one line.
+
+    Raises:
+        ConfigError: in place of what a state of another form raises when it is taken over.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+        raise ConfigError(
+            f"{path}: not the state of this run ({_line(e)}); remove it to start anew"
+        ) from None
+
+
+def restore_progress(run: Any, saved: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Sets what a run has counted so far.
+
+    Raises:
+        ValueError: another name, or a value of another type.
+    """
+    if {*saved} != {*names}:
+        raise ValueError(f"it counts {sorted(map(str, saved))}, expected {sorted(names)}")
+    for name, value in saved.items():
+        if type(value) not in (int, float) or math.isnan(value):
+            raise ValueError(f"{name} is no number")
+        setattr(run, name, value)
+
+
+def restore_optimizer(optimizer: Any, saved: dict[str, Any]) -> None:
+    """Takes an optimizer's state over.
+
+    Raises:
+        ValueError: it is that of other weights.
+    """
+    optimizer.load_state_dict(saved)
+    for weight, state in getattr(optimizer, "state", {}).items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor) and value.dim() and value.shape != weight.shape:
+                raise ValueError(f"{name} of {[*value.shape]} for a weight of {[*weight.shape]}")
 
 
 def identity(config: Any, leave_out: Sequence[str] = ()) -> str:
@@ -116,11 +179,26 @@ def _differences(one: str, other: str) -> list[str]:
 
 def _flat(identity: str) -> dict[str, Any]:
     try:
-        tables = json.loads(identity)
-    except ValueError:
+        tables = parse_json(identity)
+    except MisfitError:
+        tables = None
+    if not isinstance(tables, dict):
         return {"recipe": identity}
     return {
-        f"{table}.{key}": value
+        f"{shown_key(table)}.{shown_key(key)}": value
         for table, content in tables.items()
-        for key, value in (content or {"": None}).items()
+        for key, value in (content if isinstance(content, dict) else {"": content}).items()
     }
+
+
+def _is_finite(part: Any) -> bool:
+    """Whether the tensors in tables and lists of any nesting are."""
+    if isinstance(part, torch.Tensor):
+        return not part.is_floating_point() or bool(torch.isfinite(part).all())
+    if isinstance(part, Mapping):
+        return all(map(_is_finite, part.values()))
+    return not isinstance(part, list | tuple) or all(map(_is_finite, part))
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

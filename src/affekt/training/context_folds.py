@@ -38,6 +38,7 @@ from affekt.training.checkpoints import (
     append_metrics,
     identity,
     load_state,
+    restoring,
     save_state,
 )
 from affekt.training.context_calibration import annotator_exponent, calibrate, vad_correction
@@ -166,11 +167,15 @@ def _rarest(labels: FloatArray32, counts: npt.NDArray[np.floating[Any]]) -> int:
 def _resumed(config: ContextConfig, fabric: Fabric, people: People) -> _Found:
     path = Path(config.run.out) / CHECKPOINT
     state = load_state(path, identity(config, HARMLESS), fabric.device)
-    if state is not None:
-        return _Found(state["logits"], state["vad"], state["heads"])
     count = people.dataset.persons
     nothing = [torch.full((count, len(names)), torch.nan) for names in (CATEGORIES, VAD)]
-    return _Found(nothing[0], nothing[1])
+    if state is None:
+        return _Found(nothing[0], nothing[1])
+    with restoring(path):
+        for name, empty in zip(("logits", "vad"), nothing, strict=True):
+            if state[name].shape != empty.shape:
+                raise ValueError(f"{name} of {[*state[name].shape]}, not {[*empty.shape]}")
+        return _Found(state["logits"], state["vad"], state["heads"])
 
 
 def _task(
@@ -250,7 +255,8 @@ def _finish(config: ContextConfig, network: ContextNetwork, people: People, foun
     states = found.heads[config.data.folds :] or found.heads
     heads = [new_head(network.spec) for _ in states]
     for head, state in zip(heads, states, strict=True):
-        head.load_state_dict(state)
+        with restoring(Path(config.run.out) / CHECKPOINT):
+            head.load_state_dict(state)
         _correct_vad(head, torch.from_numpy(scale).float(), torch.from_numpy(shift).float())
     save_context(out / BEST, with_heads(network, heads), history=history)
 

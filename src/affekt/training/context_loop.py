@@ -26,6 +26,7 @@ from affekt.training.checkpoints import (
     load_state,
     planned_epochs,
     read_metrics,
+    restoring,
     save_state,
 )
 from affekt.training.context_build import encoders_key, network_of
@@ -162,13 +163,15 @@ def _train_one(
     run = start_run(fabric, Reader(network, encoded=train_set.store is not None), optim)
     state = load_state(out / CHECKPOINT, identity(config, HARMLESS), fabric.device, EXTENDABLE)
     if state is not None:
-        run.restore(state)
+        with restoring(out / CHECKPOINT):
+            run.restore(state)
+            planned = planned_epochs(state)
         say_resumed(
             out,
             optim,
             epoch=run.epoch,
             best_epoch=run.best_epoch,
-            planned=planned_epochs(state),
+            planned=planned,
             by_total=optim.schedule == "cosine",
         )
     plotted = time.monotonic()

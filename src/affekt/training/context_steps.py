@@ -18,6 +18,7 @@ from affekt.data.people_dataset import PersonSample
 from affekt.labels import CATEGORIES, VAD
 from affekt.models.context import ContextNetwork
 from affekt.models.fusion import FusionHead, start_outputs
+from affekt.training.checkpoints import restore_optimizer, restore_progress
 from affekt.training.context_config import ContextConfig, ContextOptimConfig, TeacherConfig
 from affekt.training.context_data import LabelledPeople, People, plan_steps
 from affekt.training.context_losses import ContextLoss
@@ -135,9 +136,8 @@ class Run:
         """From a checkpoint."""
         load_learnt(bare(self.network), state["network"])
         self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for name, value in state["progress"].items():
-            setattr(self, name, value)
+        restore_optimizer(self.optimizer, state["optimizer"])
+        restore_progress(self, state["progress"], PROGRESS)
 
 
 def lesson_of(config: TeacherConfig, labelled: LabelledPeople | None) -> Lesson | None:

@@ -21,8 +21,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from affekt.data.npy import read_npy
 from affekt.errors import DataError, OutputError
 from affekt.files import write_atomically
+from affekt.typed import MisfitError, parse_json
 
 VERSION = 1
 """Raise it when what is stored changes: crop rules, augmentation, or the files themselves."""
@@ -183,6 +185,8 @@ def finished_chunks(folder: Path, layout: StoreLayout) -> list[int]:
             raise DataError(f"{folder}: the feature store's {name} is not the one expected")
     arrays = _open_arrays(folder, layout)
     checks: list[int] = index["checks"]
+    if len(checks) > len(layout.parts):
+        raise DataError(f"{folder}: the feature store's index lists more than there is")
     for expected_check, (view, chunk) in zip(checks, layout.parts, strict=False):
         found = {name: array[view, layout.rows(name, chunk)] for name, array in arrays.items()}
         if _check(found) != expected_check:
@@ -236,8 +240,8 @@ def _write_index(folder: Path, layout: StoreLayout, checks: list[int]) -> None:
 
 def _read_index(folder: Path) -> dict[str, Any]:
     try:
-        index = json.loads((folder / INDEX).read_bytes())
-    except (OSError, ValueError) as error:
+        index = parse_json((folder / INDEX).read_bytes())
+    except (OSError, MisfitError) as error:
         raise DataError(f"{folder}: the feature store's index cannot be read ({error})") from None
     if not (isinstance(index, dict) and isinstance(index.get("checks"), list)):
         raise DataError(f"{folder}: the feature store's index is not one")
@@ -248,8 +252,8 @@ def _open_arrays(folder: Path, layout: StoreLayout) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     for name, shape in layout.shapes.items():
         try:
-            array = np.load(_file(folder, name), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            array = read_npy(_file(folder, name), mapped=True)
+        except (OSError, ValueError) as error:
             raise DataError(f"{_file(folder, name)}: truncated or damaged ({error})") from None
         if array.shape != shape or array.dtype != layout.dtypes[name]:
             raise DataError(f"{_file(folder, name)}: holds {array.dtype} {array.shape}")

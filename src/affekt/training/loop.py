@@ -31,6 +31,9 @@ from affekt.training.checkpoints import (
     identity,
     load_state,
     planned_epochs,
+    restore_optimizer,
+    restore_progress,
+    restoring,
     save_state,
 )
 from affekt.training.config import TrainConfig
@@ -300,16 +303,17 @@ def _resume(config: TrainConfig, fabric: Fabric, run: _Run, out: Path) -> None:
     state = load_state(out / CHECKPOINT, identity(config), fabric.device, EXTENDABLE)
     if state is None:
         return
-    bare(run.network).load_state_dict(state["network"])
-    run.averaged.load_state_dict(state["averaged"])
-    run.optimizer.load_state_dict(state["optimizer"])
-    for name, value in state["progress"].items():
-        setattr(run, name, value)
+    with restoring(out / CHECKPOINT):
+        bare(run.network).load_state_dict(state["network"])
+        run.averaged.load_state_dict(state["averaged"])
+        restore_optimizer(run.optimizer, state["optimizer"])
+        restore_progress(run, state["progress"], PROGRESS)
+        planned = planned_epochs(state)
     say_resumed(
         out,
         config.optim,
         epoch=run.epoch,
         best_epoch=run.best_epoch,
-        planned=planned_epochs(state),
+        planned=planned,
         by_total=True,
     )

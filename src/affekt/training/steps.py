@@ -83,8 +83,7 @@ class RunningAverage:
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """From a checkpoint."""
         self.steps = int(saved["steps"])
-        for name, tensor in saved["state"].items():
-            self.state[name].copy_(tensor)
+        copy_exactly(self.state, saved["state"])
 
 
 def learnt_state(network: nn.Module) -> dict[str, Tensor]:
@@ -100,6 +99,18 @@ def learnt_state(network: nn.Module) -> dict[str, Tensor]:
 @torch.no_grad()
 def load_learnt(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Puts what `learnt_state` gave into a network of the same kind."""
-    own = learnt_state(network)
-    for name, tensor in state.items():
+    copy_exactly(learnt_state(network), state)
+
+
+def copy_exactly(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    """Puts saved values into tensors of the same names and shapes.
+
+    Raises:
+        ValueError: a name or shape is another one.
+    """
+    if own.keys() != saved.keys():
+        raise ValueError(f"{min(map(str, own.keys() ^ saved.keys()))} is there once only")
+    for name, tensor in saved.items():
+        if tensor.shape != own[name].shape:
+            raise ValueError(f"{name}: shape {[*tensor.shape]}, not {[*own[name].shape]}")
         own[name].copy_(tensor)
