@@ -17,7 +17,7 @@ from affekt.errors import MediaError, PictureTooLargeError
 from affekt.media import read_picture
 from affekt.media.guards import jpeg, png
 from affekt.media.guards.spans import Spans
-from affekt.media.guards.tiff import stated_bytes
+from affekt.media.guards.tiff import read_listing
 from affekt.media.guards.webp import stated_size
 
 
@@ -58,6 +58,13 @@ def test_filling_between_segments_is_read_to_a_limit(encode) -> None:
     for filling in (b"\xff" * 20_000_000, b"\x00" * 20_000_000, b"\xff\x00" * 70_000):
         with pytest.raises(MediaError, match="filling in its header"):
             read_picture(content[:first] + filling + content[first:])
+    scan = content.rindex(b"\xff\xda") + 40
+    for size, said in ((2**20, "damaged JPEG"), (5 * 2**20, "filling in its scans")):
+        filled = content[:scan] + b"\xff" * size + content[scan:]
+        with pytest.raises(MediaError, match=said):
+            read_picture(filled)
+    with pytest.raises(MediaError, match="filling in its scans"):
+        read_picture(content + b"\xff" * (5 * 2**20))
     comments = b"\xff\xfe\x00\x02" * 5000
     with pytest.raises(MediaError, match="over 4,096 segments"):
         read_picture(content[:2] + comments + content[2:])
@@ -173,7 +180,8 @@ def test_the_size_that_a_webp_states(
 
 def test_a_tiff_whose_entries_share_bytes_is_refused(encode) -> None:
     content = encode(noise(16, 16), "TIFF")
-    assert stated_bytes(io.BytesIO(content), len(content)) < len(content)
+    listing = read_listing(io.BytesIO(content), len(content))
+    assert 0 < listing.stated < len(content) and listing.numbers[256] == 16
     entries = [struct.pack("<HHII", 40_000 + i, 1, 500_000, 8) for i in range(3000)]
     bomb = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + b"".join(entries) + bytes(500_000)
     with pytest.raises(MediaError, match="entries state more bytes"):
@@ -181,9 +189,48 @@ def test_a_tiff_whose_entries_share_bytes_is_refused(encode) -> None:
 
 
 @given(st.binary(max_size=80), st.sampled_from([b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]))
-def test_any_tiff_header_is_a_number_of_bytes(content: bytes, magic: bytes) -> None:
+def test_any_tiff_header_is_listed(content: bytes, magic: bytes) -> None:
     whole = len(magic + content)
-    assert stated_bytes(io.BytesIO(magic + content), whole) >= 0
+    listing = read_listing(io.BytesIO(magic + content), whole)
+    assert listing.stated >= 0 and all(number >= 0 for number in listing.numbers.values())
+
+
+def tiff(entries: dict[int, int], data: bytes, places: int, sizes: int) -> bytes:
+    """A TIFF of one strip or tile; where it is and its size stand in the last two tags."""
+    at = 8 + 2 + 12 * (len(entries) + 2) + 4
+    numbers = sorted({**entries, places: at, sizes: len(data)}.items())
+    listing = b"".join(struct.pack("<HHII", tag, 4, 1, number) for tag, number in numbers)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(numbers)) + listing + bytes(4) + data
+
+
+GREY = {256: 16, 257: 16, 258: 8, 262: 1, 277: 1}
+
+
+def test_the_tiles_of_a_tiff_obey_the_limit() -> None:
+    for side, read in ((16, True), (112, False)):
+        tile = {322: side, 323: side, 259: 8}
+        content = tiff(GREY | tile, zlib.compress(bytes(side**2)), 324, 325)
+        if read:
+            assert read_picture(content, max_pixels=9999).shape == (16, 16, 3)
+        else:
+            with pytest.raises(PictureTooLargeError, match="112 x 112 = 12,544 pixels"):
+                read_picture(content, max_pixels=9999)
+
+
+def test_scans_inside_a_tiff_are_counted(encode) -> None:
+    strip = encode(noise(16, 16).convert("L"), "JPEG", progressive=True)
+    whole = GREY | {278: 16, 259: 7}
+    assert read_picture(tiff(whole, strip, 273, 279)).shape == (16, 16, 3)
+    with pytest.raises(MediaError, match="in JPEGs with over 1000 scans"):
+        read_picture(tiff(whole, with_scans(strip, 1000), 273, 279))
+
+
+def test_libtiff_writes_nothing_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    for kind in (5, 7, 8):
+        content = tiff(GREY | {322: 1600, 323: 1600, 259: kind}, bytes(1000), 324, 325)
+        with pytest.raises(MediaError, match="damaged TIFF"):
+            read_picture(content)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_long_run_length_bmp_is_refused() -> None:

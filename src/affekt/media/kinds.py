@@ -25,6 +25,7 @@ from affekt.media.guards.jpeg import guard_jpeg
 from affekt.media.guards.png import guard_png
 from affekt.media.guards.tiff import guard_tiff
 from affekt.media.guards.webp import guard_webp
+from affekt.media.native import silence_libtiff
 
 Open = Callable[[BinaryIO], ImageFile.ImageFile]
 
@@ -93,6 +94,11 @@ def _of_brands(head: bytes) -> Kind:
     raise MediaError(f"a video (MP4, MOV or the like), which is not read; {ACCEPTED}")
 
 
+def _open_tiff(stream: BinaryIO) -> ImageFile.ImageFile:
+    silence_libtiff()
+    return TiffImagePlugin.TiffImageFile(stream)
+
+
 def _open_avif(stream: BinaryIO) -> ImageFile.ImageFile:
     from PIL.AvifImagePlugin import AvifImageFile  # noqa: PLC0415 (loads the codec)
 
@@ -110,7 +116,7 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _WEBP = Kind("WEBP", WebPImagePlugin.WebPImageFile, guard_webp, weight=2.0)
 _AVIF = Kind("AVIF", _open_avif)
 _HEIF = Kind("HEIC", _open_heif)
-_TIFF = Kind("TIFF", TiffImagePlugin.TiffImageFile, guard_tiff)
+_TIFF = Kind("TIFF", _open_tiff, guard_tiff)
 _GIF = Kind("GIF", GifImagePlugin.GifImageFile, guard_gif)
 _KINDS: dict[bytes, Kind] = {
     b"\xff\xd8\xff": Kind("JPEG", JpegImagePlugin.JpegImageFile, guard_jpeg),

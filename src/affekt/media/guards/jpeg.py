@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ SEGMENT_LIMIT = 4096
 FILLING_LIMIT = 65_536
 """Bytes between the header's segments."""
 
+LATE_FILLING_LIMIT = 4 * 2**20
+"""Bytes of filling after the header, over which the decoder goes again for every 64 KiB more."""
+
 SCANNED_PIXELS = 1_600_000_000
 """Pixels times scans; about 8 seconds. Encoders write up to 12 scans."""
 
@@ -25,6 +29,8 @@ _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xDA)})
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _BLOCK = 2**20
+_FILLING = b"\xff" * 64
+"""Compressed data never hold two such bytes together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ def guard_jpeg(stream: BinaryIO, check_size: CheckSize) -> BinaryIO:
                 f"a JPEG of {width} x {height} pixels with over {most} scans, which would take "
                 "very long to decode: not read"
             )
+        if has_late_filling(stream, scan.start):
+            raise MediaError("a JPEG with over 4 MiB of filling in its scans: not read")
     stream.seek(0)
     return stream
 
@@ -104,3 +112,14 @@ def count_scans(stream: BinaryIO, start: int, enough: int) -> int:
         scans += (last + block).count(b"\xff\xda")
         last = block[-1:]
     return scans
+
+
+def has_late_filling(stream: BinaryIO, start: int) -> bool:
+    """Whether `LATE_FILLING_LIMIT` bytes of filling stand from that place on."""
+    if stream.seek(0, io.SEEK_END) - start <= LATE_FILLING_LIMIT:
+        return False
+    stream.seek(start)
+    found = 0
+    while block := stream.read(_BLOCK):
+        found += block.count(_FILLING)
+    return found * len(_FILLING) >= LATE_FILLING_LIMIT
