@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import signal
+import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from affekt.data.manifest import Manifest, write_manifest
 from affekt.errors import ConfigError, DataError, DivergenceError
@@ -23,7 +27,7 @@ from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.training.config import TrainConfig
 from affekt.training.context_config import ContextConfig
 from affekt.training.context_loop import train_context
-from affekt.training.loading import batches_of
+from affekt.training.loading import batches_of, loader_of
 from affekt.training.loop import train
 
 Recipe = Callable[..., TrainConfig]
@@ -91,9 +95,8 @@ class _Failing(Dataset[int]):
     ],
 )
 def test_what_a_worker_raises_is_one_line(error: Exception, expected: str) -> None:
-    loader = DataLoader(_Failing(error), num_workers=1)
     with pytest.raises((DataError, ConfigError), match=expected):
-        list(batches_of(loader))
+        list(batches_of(loader_of(_Failing(error), 1)))
 
 
 class _Killed(Dataset[int]):
@@ -109,7 +112,42 @@ class _Killed(Dataset[int]):
 
 def test_a_worker_that_is_killed_says_what_to_lower() -> None:
     with pytest.raises(DataError, match=r"^a process .*: if memory is short, lower data\.workers"):
-        list(batches_of(DataLoader(_Killed(), num_workers=1)))
+        list(batches_of(loader_of(_Killed(), 1)))
+
+
+class _Orphaned(Dataset[int]):
+    """Says that it is there and outlives the process that asked for it."""
+
+    def __init__(self, there: Connection) -> None:
+        self.there = there
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        self.there.send(os.getpid())
+        time.sleep(60)
+        return index
+
+
+def _load(there: Connection) -> None:
+    list(loader_of(_Orphaned(there), 1))
+
+
+def test_a_worker_ends_with_the_training_that_is_killed() -> None:
+    context = multiprocessing.get_context("fork")
+    alive, there = context.Pipe(duplex=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads
+        process = context.Process(target=_load, args=(there,))
+        process.start()
+    there.close()
+    alive.recv()
+    process.kill()
+    process.join()
+    assert alive.poll(20)
+    with pytest.raises(EOFError):  # nobody holds the other end
+        alive.recv()
 
 
 @pytest.mark.parametrize("workers", [0, 1])

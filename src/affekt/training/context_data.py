@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from affekt.data.people import PersonManifest, PersonRow, picture_of
 from affekt.data.people_dataset import (
@@ -21,7 +20,7 @@ from affekt.data.people_dataset import (
 )
 from affekt.errors import DataError
 from affekt.training.feature_store import FeatureStore
-from affekt.training.loading import batches_of
+from affekt.training.loading import batches_of, loader_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,11 @@ class People:
         if self.store is not None:
             return (self._stored(self.store, items, epoch) for items in pictures)
         self.dataset.epoch = epoch
-        loader: DataLoader[PersonSample] = DataLoader(
+        loader = loader_of(
             self.dataset,
-            batch_sampler=pictures,  # type: ignore[arg-type]
+            self.workers,
+            batch_sampler=pictures,
             collate_fn=collate_people,
-            num_workers=self.workers,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # its own: the network's draws must not depend on it
         )

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from affekt.data.people_dataset import PersonDataset, PersonSample, collate_people, fill_batches
 from affekt.errors import DataError, UsageError
@@ -32,7 +31,7 @@ from affekt.training.feature_store import (
     only_writer,
     open_store,
 )
-from affekt.training.loading import batches_of
+from affekt.training.loading import batches_of, loader_of
 from affekt.training.notices import log
 
 Encode = Callable[[dict[str, Tensor]], dict[str, Tensor]]
@@ -168,11 +167,11 @@ def _fill(
     total = layout.views * dataset.persons
     for view in range(layout.views):
         todo = layout.chunks[len(checks) - view * len(layout.chunks) :]
-        loader: DataLoader[PersonSample] = DataLoader(
+        loader = loader_of(
             _view(dataset, view),
+            workers,
             batch_sampler=[list(range(pictures.start, pictures.stop)) for pictures, _ in todo],
             collate_fn=collate_people,
-            num_workers=workers,
             generator=torch.Generator(),  # its own: training must not depend on what was stored
         )
         for (_, people), batch in zip(todo, batches_of(loader), strict=True):

@@ -1,9 +1,14 @@
-"""Batches from worker processes, whose errors are one line, as they are in the training process."""
+"""Batches from worker processes: an error in one is one line, and none outlives the training."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from multiprocessing import parent_process
+from threading import Thread
+from typing import Any, TypeVar
+
+from torch.utils.data import DataLoader, Dataset
 
 from affekt.errors import AffektError, DataError
 
@@ -11,6 +16,17 @@ Batch = TypeVar("Batch")
 
 FROM_WORKER, KILLED = "Caught ", "DataLoader worker (pid"
 """How torch begins the message of an error in a worker, and of a worker that is gone."""
+
+
+def loader_of(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[Any]:
+    """A loader whose worker processes end with this one.
+
+    Args:
+        dataset: see `DataLoader`.
+        workers: processes; 0 loads in this one.
+        options: others of `DataLoader`.
+    """
+    return DataLoader(dataset, num_workers=workers, worker_init_fn=_end_with_parent, **options)
 
 
 def batches_of(loader: Iterable[Batch]) -> Iterator[Batch]:
@@ -48,3 +64,15 @@ def _own_message(message: str, kind: str) -> str:
 
 def _last_line(message: str) -> str:
     return message.strip().splitlines()[-1]
+
+
+def _end_with_parent(worker: int) -> None:
+    """Torch looks for the parent too, but takes another for it where it is already gone."""
+    Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

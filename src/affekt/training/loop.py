@@ -38,7 +38,7 @@ from affekt.training.checkpoints import (
 )
 from affekt.training.config import TrainConfig
 from affekt.training.divergence import clip_gradients, require_finite
-from affekt.training.loading import batches_of
+from affekt.training.loading import batches_of, loader_of
 from affekt.training.losses import adjusted_cross_entropy, log_priors
 from affekt.training.notices import say_absent, say_resumed
 from affekt.training.processes import Progress, run_processes
@@ -213,11 +213,11 @@ def _validate(
 def _loader(
     config: TrainConfig, dataset: FaceDataset, order: list[int], batch: int
 ) -> DataLoader[Sample]:
-    return DataLoader(
+    return loader_of(
         dataset,
+        config.data.workers,
         batch_size=batch,
         sampler=_Order(order),
-        num_workers=config.data.workers,
         pin_memory=torch.cuda.is_available(),
     )
 
