@@ -100,9 +100,15 @@ def test_an_override_inside_what_is_no_table_is_refused(tmp_path: Path) -> None:
         (minimal(data={}), "missing key data.manifests"),
         ({"data": {"manifests": ["m"]}}, "missing key run"),
         (minimal(data={"manifests": []}), "data.manifests: expected at least one"),
-        (minimal(data={"manifests": ["m"], "labels": ["joy", "fear"]}), "data.labels: expected"),
+        (
+            minimal(data={"manifests": ["m"], "labels": ["angr", "fear"]}),
+            "data.labels: unknown label 'angr'",
+        ),
         (minimal(data={"manifests": ["m"], "labels": ["fear"]}), "data.labels: expected at least"),
-        (minimal(data={"manifests": ["m"], "labels": ["fear", "fear"]}), "data.labels: expected"),
+        (
+            minimal(data={"manifests": ["m"], "labels": ["fear", "fear"]}),
+            "data.labels: expected each",
+        ),
         (minimal(data={"manifests": ["m"], "workers": -1}), "data.workers: expected 0 or more"),
         (minimal(run={"out": "o", "devices": 0}), "run.devices: expected 1 or more"),
         (minimal(optim={"epochs": 0}), "optim.epochs: expected 1 or more"),

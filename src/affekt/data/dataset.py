@@ -66,7 +66,11 @@ class FaceDataset(Dataset[Sample]):
             if sum(row.soft.get(label, 0.0) for label in labels) > 0
         ]
         if not kept:
-            raise DataError(f"no faces with a label in split {split!r}")
+            where = ", ".join(str(manifest.path) for manifest in manifests)
+            raise DataError(
+                f"no faces with a label in split {split!r} of {where}: prepare the set with a "
+                "share for it, or choose labels that are in it"
+            )
         self.rows = [row for _, row in kept]
         self.manifests = [manifest for manifest, _ in kept]
         self.sources = tuple(dict.fromkeys(row.source for row in self.rows))

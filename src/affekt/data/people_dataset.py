@@ -102,7 +102,8 @@ class PersonDataset(Dataset[PersonSample]):
             for split in splits:
                 self._add(manifest, split)
         if not self.rows:
-            raise DataError(f"no people in the splits {', '.join(splits)} of the manifests given")
+            where = ", ".join(str(manifest.path) for manifest in manifests)
+            raise DataError(f"no people in the splits {', '.join(splits)} of {where}")
         self.categories = np.stack([_marked(row.categories) for row in self.rows])
         self.vad = np.array([row.vad or (np.nan,) * 3 for row in self.rows], np.float32)
         sizes = [item.people for item in self.items]

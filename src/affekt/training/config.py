@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.data.augment import AugmentConfig
+from affekt.errors import ConfigError, nearest
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.training.recipe import (
     Ranges,
@@ -141,9 +142,14 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Checks values that types alone cannot."""
         require(len(self.data.manifests) > 0, "data.manifests", "at least one manifest")
-        unknown = [name for name in self.data.labels if name not in PRIMARY_AND_CONTEMPT]
-        require(not unknown, "data.labels", f"only {', '.join(PRIMARY_AND_CONTEMPT)}")
-        require(len(set(self.data.labels)) > 1, "data.labels", "at least two labels")
+        labels = self.data.labels
+        for name in labels:
+            if name not in PRIMARY_AND_CONTEMPT:
+                raise ConfigError(
+                    f"data.labels: unknown label {name!r}: {nearest(name, PRIMARY_AND_CONTEMPT)}"
+                )
+        require(len(labels) > 1, "data.labels", "at least two labels")
+        require(len(set(labels)) == len(labels), "data.labels", "each label once")
         check_ranges(self, _RANGES)
 
     def size_at(self, epoch: int) -> int:
