@@ -23,8 +23,8 @@ from lightning_fabric import Fabric
 
 import output
 from affekt.arrays import FloatArray
-from affekt.data.people import PersonManifest, picture_of
-from affekt.data.people_dataset import PersonDataset
+from affekt.data.manifests.people import PersonManifest, picture_of
+from affekt.data.torch.people import PersonDataset
 from affekt.errors import UsageError
 from affekt.evaluation.figures import PERCENT, measure
 from affekt.evaluation.predictions import Kind, Output

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.bundle import Bundle, find_bundle
-from affekt.data.manifest import FaceRow, Manifest, read_face_picture
+from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture
 from affekt.errors import AffektError, DataError, UsageError
 from affekt.evaluation.evaluate import judge
 from affekt.evaluation.evaluation import Evaluation

@@ -171,7 +171,7 @@ def _make(source: Path, persons: int, labels: str | None) -> None:
 
 def _counts(work: Path) -> dict[str, int]:
     """Persons in use of each split."""
-    from affekt.data.people import PersonManifest  # noqa: PLC0415 (lean until then)
+    from affekt.data.manifests.people import PersonManifest  # noqa: PLC0415 (lean until then)
 
     manifest = PersonManifest.open(work)
     return {split: manifest.count(split) for split in ("train", "val", "test")}
@@ -193,7 +193,7 @@ def keep_crops(manifest: Path, out: Path, limit_mb: float) -> None:
     """
     from PIL import Image  # noqa: PLC0415
 
-    from affekt.data.people import PersonManifest, read_person_picture  # noqa: PLC0415
+    from affekt.data.manifests.people import PersonManifest, read_person_picture  # noqa: PLC0415
 
     opened, kept = PersonManifest.open(manifest), []
     for row in opened.rows():

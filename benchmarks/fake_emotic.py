@@ -24,9 +24,9 @@ import numpy.typing as npt
 from PIL import Image, ImageChops
 from scipy.io import savemat
 
-from affekt.data.emotic_annotations import AnnotatedPerson
-from affekt.data.emotic_csv import SWAPPED_SOURCE
-from affekt.data.emotic_layouts import find_layout
+from affekt.data.sets.emotic.annotations import AnnotatedPerson
+from affekt.data.sets.emotic.csv import SWAPPED_SOURCE
+from affekt.data.sets.emotic.layouts import find_layout
 from affekt.labels import CATEGORIES, VAD, VAD_RANGE
 
 FULL = 34_320

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from affekt.data.framing import find_face_in_crop, roll_of
-from affekt.data.manifest import FaceRow, Manifest, read_face_picture
+from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture
+from affekt.data.sets.framing import find_face_in_crop, roll_of
 from affekt.geometry import face_crop_matrix
 from affekt.inference.find.faces import FaceDetector, load_face_detector
 from affekt.labels import PRIMARY

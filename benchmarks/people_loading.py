@@ -26,9 +26,9 @@ from torch import Tensor
 import output
 from affekt.bundle import StreamSpec
 from affekt.crops import crop_stream
-from affekt.data.people import PersonManifest, read_person_picture
-from affekt.data.people_augment import PersonAugmentConfig
-from affekt.data.people_dataset import PersonDataset
+from affekt.data.augment.people import PersonAugmentConfig
+from affekt.data.manifests.people import PersonManifest, read_person_picture
+from affekt.data.torch.people import PersonDataset
 from affekt.models.encoder import build_encoder
 from affekt.training.features import cache_features
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import output
-from affekt.data.people import PersonManifest, PersonRow, write_people
+from affekt.data.manifests.people import PersonManifest, PersonRow, write_people
 from affekt.training.checkpoints import METRICS, read_metrics
 from affekt.training.context_config import ContextConfig, StreamsConfig, load_context_config
 from affekt.training.context_loop import train_context

@@ -15,8 +15,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from affekt.bundle import Bundle, BundleInfo, StreamSpec, write_bundle
-from affekt.data.manifest import FaceRow, Manifest, write_manifest
-from affekt.data.people import PersonManifest, PersonRow, write_people
+from affekt.data.manifests.manifest import FaceRow, Manifest, write_manifest
+from affekt.data.manifests.people import PersonManifest, PersonRow, write_people
 from affekt.labels import CATEGORIES, PRIMARY, PRIMARY_AND_CONTEMPT
 from affekt.results import Face
 from fakes.networks import TINY_INPUTS, TINY_SIZE, tiny_encoder, tiny_head, tiny_model

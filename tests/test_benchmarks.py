@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from affekt.data.emotic import prepare_emotic
-from affekt.data.people import PersonManifest
+from affekt.data.manifests.people import PersonManifest
+from affekt.data.sets.emotic.prepare import prepare_emotic
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 

@@ -18,11 +18,11 @@ import torch
 from affekt.bundle import Bundle, read_bundle
 from affekt.cli.models import figures_line
 from affekt.cli.train import named_figures
-from affekt.data.emotic_csv import ARRAY_COLUMNS, TANDON_COLUMNS, read_arrays, read_tandon
-from affekt.data.emotic_mat import read_mat
-from affekt.data.ferplus import CLASSES, CSV_NAME, read_ferplus
-from affekt.data.manifest import Manifest, read_face_picture
-from affekt.data.people import PersonManifest, read_array, read_person_picture
+from affekt.data.manifests.manifest import Manifest, read_face_picture
+from affekt.data.manifests.people import PersonManifest, read_array, read_person_picture
+from affekt.data.sets.emotic.csv import ARRAY_COLUMNS, TANDON_COLUMNS, read_arrays, read_tandon
+from affekt.data.sets.emotic.mat import read_mat
+from affekt.data.sets.ferplus import CLASSES, CSV_NAME, read_ferplus
 from affekt.errors import (
     AffektError,
     BundleError,

@@ -186,7 +186,7 @@ def test_a_wrong_recipe_is_refused(affekt, tmp_path: Path, text: str, part: str)
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A network with random weights, and a manifest of random pictures."""
     pytest.importorskip("torch")
-    from affekt.data.faces import prepare_folders  # noqa: PLC0415
+    from affekt.data.sets.faces import prepare_folders  # noqa: PLC0415
     from affekt.models.build import build_network, save_network  # noqa: PLC0415
 
     root = tmp_path_factory.mktemp("export")

@@ -12,7 +12,7 @@ import pytest
 
 from affekt.bundle import Bundle
 from affekt.cli import main
-from affekt.data.people import PersonManifest
+from affekt.data.manifests.people import PersonManifest
 
 Run = Callable[..., tuple[int, str, str]]
 

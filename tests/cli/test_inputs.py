@@ -9,8 +9,8 @@ import pytest
 
 from affekt.bundle import Bundle
 from affekt.cli import main
-from affekt.data.manifest import Manifest
-from affekt.data.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.people import PersonManifest
 
 Run = Callable[..., tuple[int, str]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from affekt.cli import main
-from affekt.data.people import PersonManifest
+from affekt.data.manifests.people import PersonManifest
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from affekt.cli import main
-from affekt.data.manifest import Manifest, write_manifest
+from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.labels import PRIMARY_AND_CONTEMPT
 
 FOLDER = Path(__file__).parent / "files"

@@ -12,7 +12,7 @@ import pytest
 
 from affekt import __version__
 from affekt.bundle import Bundle
-from affekt.data.people import PersonManifest
+from affekt.data.manifests.people import PersonManifest
 
 Golden = Callable[..., None]
 Program = Callable[..., str]

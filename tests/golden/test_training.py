@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from affekt.data.manifest import Manifest
-from affekt.data.people import PersonManifest, PersonRow, write_people
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.people import PersonManifest, PersonRow, write_people
 from affekt.labels import CATEGORIES
 
 Golden = Callable[..., None]

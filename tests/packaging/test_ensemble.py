@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from affekt.bundle import Bundle, read_bundle, write_bundle
 from affekt.cli.app import app
-from affekt.data.people import PersonManifest
+from affekt.data.manifests.people import PersonManifest
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.ensembles.candidates import name_candidates
 from affekt.evaluation.fitting.thresholds import break_even_thresholds

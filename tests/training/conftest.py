@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from affekt.data.manifest import Manifest
-from affekt.data.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.people import PersonManifest
 from affekt.training.config import TrainConfig, parse_config
 from affekt.training.context_config import ContextConfig, parse_context_config
 

@@ -14,8 +14,8 @@ import torch
 from onnx import TensorProto
 
 from affekt.bundle import Bundle, read_bundle
-from affekt.data.people import PersonManifest, read_person_picture
-from affekt.data.people_dataset import PersonDataset, collate_people
+from affekt.data.manifests.people import PersonManifest, read_person_picture
+from affekt.data.torch.people import PersonDataset, collate_people
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.fitting.platt import fit_platt
 from affekt.inference.context import ContextModel

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.data.people import PersonManifest, PersonRow, write_people
-from affekt.data.people_dataset import PersonDataset
+from affekt.data.manifests.people import PersonManifest, PersonRow, write_people
+from affekt.data.torch.people import PersonDataset
 from affekt.labels import CATEGORIES
 from affekt.models.context import ContextNetwork, load_context
 from affekt.training.box_prior import fit_box_prior

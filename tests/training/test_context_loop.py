@@ -19,8 +19,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from sklearn.metrics import average_precision_score
 
-from affekt.data.people import PersonManifest
-from affekt.data.people_dataset import PersonDataset, PersonSample, collate_people
+from affekt.data.manifests.people import PersonManifest
+from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import ConfigError, DataError
 from affekt.models.context import ContextNetwork, load_context
 from affekt.training.context_config import ContextConfig

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.data.people import PersonRow, write_people
+from affekt.data.manifests.people import PersonRow, write_people
 from affekt.labels import CATEGORIES
 from affekt.models.context import load_context
 from affekt.training.context_config import parse_context_config

@@ -14,8 +14,8 @@ import torch
 from onnx import TensorProto
 
 from affekt.bundle import read_bundle
-from affekt.data.dataset import FaceDataset
-from affekt.data.manifest import Manifest
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.torch.faces import FaceDataset
 from affekt.errors import BundleError, UsageError
 from affekt.inference.runtime import FaceModel, softmax
 from affekt.media import ImageRgb

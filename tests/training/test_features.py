@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from affekt.bundle import StreamSpec
-from affekt.data.people import PersonManifest
-from affekt.data.people_augment import PersonAugmentConfig
-from affekt.data.people_dataset import PersonDataset, PersonSample, collate_people
+from affekt.data.augment.people import PersonAugmentConfig
+from affekt.data.manifests.people import PersonManifest
+from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import DataError, OutputError, UsageError
 from affekt.training import feature_store, features
 from affekt.training.feature_store import FeatureStore

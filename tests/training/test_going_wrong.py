@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
-from affekt.data.manifest import Manifest, write_manifest
+from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.errors import ConfigError, DataError, DivergenceError
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.training.config import TrainConfig

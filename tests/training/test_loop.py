@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from affekt.data.dataset import FaceDataset
-from affekt.data.manifest import Manifest
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.torch.faces import FaceDataset
 from affekt.errors import ConfigError, DataError
 from affekt.models.build import load_network
 from affekt.training.config import TrainConfig

@@ -41,7 +41,7 @@ def ensemble(
 ) -> None:
     """Average context models into one, and say what each adds."""
     from affekt.bundle import find_bundle  # noqa: PLC0415
-    from affekt.data.people import PersonManifest  # noqa: PLC0415
+    from affekt.data.manifests.people import PersonManifest  # noqa: PLC0415
     from affekt.packaging.ensemble import EnsembleOptions, make_ensemble  # noqa: PLC0415
     from affekt.report.markdown import to_markdown  # noqa: PLC0415
 

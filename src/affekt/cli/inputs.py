@@ -40,9 +40,9 @@ def bundle_files(*models: str) -> Iterator[Path]:
 
 def manifest_files(*manifests: Path) -> Iterator[Path]:
     """Manifests' own files, then every picture that they name."""
-    from affekt.data.manifest import Manifest  # noqa: PLC0415
-    from affekt.data.parquet import manifest_file  # noqa: PLC0415
-    from affekt.data.people import PersonManifest, manifest_kind  # noqa: PLC0415
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
+    from affekt.data.manifests.parquet import manifest_file  # noqa: PLC0415
+    from affekt.data.manifests.people import PersonManifest, manifest_kind  # noqa: PLC0415
 
     yield from map(manifest_file, manifests)
     for path in manifests:

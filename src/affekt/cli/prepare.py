@@ -17,8 +17,8 @@ from affekt.output.json import encode
 from affekt.output.sink import text_output
 
 if TYPE_CHECKING:
-    from affekt.data.emotic import EmoticSummary
-    from affekt.data.faces import PrepareSummary
+    from affekt.data.sets.emotic.prepare import EmoticSummary
+    from affekt.data.sets.faces import PrepareSummary
 
 prepare_app = typer.Typer(
     help="Write a manifest: one row per face or person, with its picture, split and labels.",
@@ -35,7 +35,7 @@ DetectorOption = Annotated[
 @prepare_app.command()
 def ferplus(folder: FolderArgument, out: OutOption, face_detector: DetectorOption = None) -> None:
     """FER+ in the layout of its official generator."""
-    from affekt.data.faces import prepare_ferplus  # noqa: PLC0415
+    from affekt.data.sets.faces import prepare_ferplus  # noqa: PLC0415
     from affekt.inference.find.faces import load_face_detector  # noqa: PLC0415
 
     _refuse_overwrite(folder, out, face_detector)
@@ -68,8 +68,8 @@ def folders(
     face_detector: DetectorOption = None,
 ) -> None:
     """One folder of pictures per label, such as happiness, sad or 4_fear."""
-    from affekt.data.faces import prepare_folders  # noqa: PLC0415
-    from affekt.data.naming import FolderNames, parse_labels  # noqa: PLC0415
+    from affekt.data.sets.faces import prepare_folders  # noqa: PLC0415
+    from affekt.data.sets.naming import FolderNames, parse_labels  # noqa: PLC0415
     from affekt.inference.find.faces import load_face_detector  # noqa: PLC0415
 
     names = FolderNames(parse_labels(labels) if labels is not None else {}, tuple(skip or ()))
@@ -107,8 +107,8 @@ def emotic(
     face_detector: DetectorOption = None,
 ) -> None:
     """EMOTIC: people with 26 categories and valence, arousal, dominance; see docs/data.md."""
-    from affekt.data.emotic import prepare_emotic  # noqa: PLC0415
-    from affekt.data.splits import digest_of  # noqa: PLC0415
+    from affekt.data.sets.emotic.prepare import prepare_emotic  # noqa: PLC0415
+    from affekt.data.sets.splits import digest_of  # noqa: PLC0415
     from affekt.inference.find.faces import YUNET, load_face_detector  # noqa: PLC0415
 
     faces = not (labels_only or no_faces)
@@ -133,7 +133,7 @@ def _refuse_overwrite(
     folder: Path, out: Path, detector: Path | None, report: Path | None = None
 ) -> None:
     """Manifests and what lies in the report's folder were made by an earlier run: no inputs."""
-    from affekt.data.parquet import manifest_file  # noqa: PLC0415
+    from affekt.data.manifests.parquet import manifest_file  # noqa: PLC0415
 
     outputs = named_outputs("-", out=manifest_file(out))
     outputs |= {} if report is None else {f"--report {path}": path for path in report.glob("*.*")}
@@ -145,8 +145,8 @@ def _refuse_overwrite(
 
 
 def _write_survey(manifest: Path, folder: Path) -> None:
-    from affekt.data.emotic_survey import survey_people  # noqa: PLC0415
-    from affekt.data.people import PersonManifest  # noqa: PLC0415
+    from affekt.data.manifests.people import PersonManifest  # noqa: PLC0415
+    from affekt.data.survey.survey import survey_people  # noqa: PLC0415
     from affekt.view.emotic_plots import plot_survey  # noqa: PLC0415
 
     survey = survey_people(PersonManifest.open(manifest))

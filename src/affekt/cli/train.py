@@ -149,7 +149,7 @@ def export(
             wanted = ContextExportOptions(name, precision, head_precision, licence, metrics)
             folder = _export_context(checkpoint, out, calibrate, wanted)
         else:
-            from affekt.data.manifest import Manifest  # noqa: PLC0415
+            from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
             from affekt.training.export import ExportOptions  # noqa: PLC0415
 
             of = None if prior_manifest is None else Manifest.open(prior_manifest)
@@ -165,7 +165,7 @@ def export(
 def _export_context(
     checkpoint: Path, out: Path, manifests: list[Path], options: ContextExportOptions
 ) -> Path:
-    from affekt.data.people import PersonManifest  # noqa: PLC0415
+    from affekt.data.manifests.people import PersonManifest  # noqa: PLC0415
     from affekt.training.context_export import export_context  # noqa: PLC0415
 
     people = [PersonManifest.open(path) for path in manifests]
@@ -175,7 +175,7 @@ def _export_context(
 def _export_face(
     checkpoint: Path, out: Path, manifests: list[Path], options: ExportOptions
 ) -> Path:
-    from affekt.data.manifest import Manifest  # noqa: PLC0415
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
     from affekt.training.export import export_bundle  # noqa: PLC0415
 
     faces = [Manifest.open(path) for path in manifests]

@@ -1,1 +1,1 @@
-"""Data sets on their way to a training: manifests, face crops, augmentation. Needs ``data``."""
+"""From data sets to what a model is trained on: manifests, augmentation, batches."""

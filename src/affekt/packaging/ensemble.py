@@ -17,7 +17,7 @@ from affekt.bundle import (
     read_bundle,
     write_bundle,
 )
-from affekt.data.people import PersonManifest
+from affekt.data.manifests.people import PersonManifest
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.ensembles.candidates import (
     Candidate,

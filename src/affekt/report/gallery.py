@@ -13,8 +13,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from affekt.arrays import FloatArray, IntArray
-from affekt.data.manifest import Manifest, read_face_picture
-from affekt.data.people import PersonManifest, read_person_picture
+from affekt.data.manifests.manifest import Manifest, read_face_picture
+from affekt.data.manifests.people import PersonManifest, read_person_picture
 from affekt.evaluation.metrics.single_label import negative_log_likelihoods
 from affekt.evaluation.predictions import Kind, Output, Predictions
 from affekt.media import ImageRgb

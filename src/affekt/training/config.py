@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from affekt.data.augment import AugmentConfig
+from affekt.data.augment.faces import AugmentConfig
 from affekt.errors import ConfigError, nearest
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.training.recipe import (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.crops import FACE_RULE
-from affekt.data.people_augment import PersonAugmentConfig
+from affekt.data.augment.people import PersonAugmentConfig
 from affekt.errors import ConfigError, nearest
 from affekt.geometry import CROP_RULES
 from affekt.training.recipe import (

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from affekt.data.people import PersonManifest, PersonRow, picture_of
-from affekt.data.people_dataset import (
+from affekt.data.manifests.people import PersonManifest, PersonRow, picture_of
+from affekt.data.torch.people import (
     PersonDataset,
     PersonSample,
     collate_people,
@@ -115,7 +115,7 @@ def plan_steps(
     for another.
 
     Args:
-        dataset: see `affekt.data.people_dataset.picture_batches`, likewise the others.
+        dataset: see `affekt.data.torch.people.picture_batches`, likewise the others.
         batch: people per step.
         processes: that share a step; every one of them takes each such part in turn.
         accumulate: parts of each process.

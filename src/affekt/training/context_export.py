@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from affekt.bundle import CARD_FILE, MODEL_FILE, Bundle, BundleInfo, StreamSpec, write_bundle
-from affekt.data.people import PersonManifest, read_person_picture
-from affekt.data.people_dataset import PersonDataset, PersonSample, collate_people
+from affekt.data.manifests.people import PersonManifest, read_person_picture
+from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.geometry import GEOMETRY_FEATURES
 from affekt.inference.context import ContextModel, PersonCrops

@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from affekt.data.people_dataset import PersonDataset
+from affekt.data.torch.people import PersonDataset
 from affekt.errors import DataError
 from affekt.files import whole_file
 from affekt.labels import CATEGORIES, VAD

@@ -10,8 +10,8 @@ from typing import Any, cast
 import torch
 from lightning_fabric import Fabric
 
-from affekt.data.people import PersonManifest
-from affekt.data.people_dataset import PersonDataset
+from affekt.data.manifests.people import PersonManifest
+from affekt.data.torch.people import PersonDataset
 from affekt.labels import CATEGORIES
 from affekt.models.context import ContextNetwork, save_context
 from affekt.models.fusion import FusionHead

@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from affekt.data.people_dataset import PersonSample
+from affekt.data.torch.people import PersonSample
 from affekt.labels import CATEGORIES, VAD
 from affekt.models.context import ContextNetwork
 from affekt.models.fusion import FusionHead, start_outputs

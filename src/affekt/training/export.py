@@ -20,8 +20,8 @@ from affekt.bundle import (
     StreamSpec,
     write_bundle,
 )
-from affekt.data.dataset import FaceDataset, source_priors
-from affekt.data.manifest import Manifest
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.torch.faces import FaceDataset, source_priors
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
 from affekt.inference.runtime import FaceModel, softmax

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from affekt.data.npy import read_npy
+from affekt.data.manifests.npy import read_npy
 from affekt.errors import DataError, OutputError
 from affekt.files import write_atomically
 from affekt.typed import MisfitError, parse_json

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from affekt.data.people_dataset import PersonDataset, PersonSample, collate_people, fill_batches
+from affekt.data.torch.people import PersonDataset, PersonSample, collate_people, fill_batches
 from affekt.errors import DataError, UsageError
 from affekt.geometry import GEOMETRY_FEATURES
 from affekt.training.feature_store import (

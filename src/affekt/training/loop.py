@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Sampler
 
-from affekt.data.dataset import FaceDataset, Sample, source_priors
-from affekt.data.manifest import Manifest
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.torch.faces import FaceDataset, Sample, source_priors
 from affekt.errors import ConfigError, DataError
 from affekt.models.build import FaceNetwork, build_network, save_network
 from affekt.models.zoo import output_shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from affekt.data.dataset import FaceDataset
+from affekt.data.torch.faces import FaceDataset
 from affekt.evaluation.metrics.single_label import accuracy, balanced_accuracy, confusion_matrix
 
 

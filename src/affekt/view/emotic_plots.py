@@ -13,7 +13,7 @@ from affekt.view.library import Axes, Figure
 from affekt.view.plots import COLOURS, GREY, lighten, save_figure
 
 if TYPE_CHECKING:
-    from affekt.data.emotic_survey import Survey
+    from affekt.data.survey.survey import Survey
 
 
 def plot_survey(survey: Survey, folder: str | Path) -> list[Path]:

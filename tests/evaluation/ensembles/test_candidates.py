@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from affekt.bundle import Bundle
-from affekt.data.people import PersonManifest, write_people
+from affekt.data.manifests.people import PersonManifest, write_people
 from affekt.errors import DataError, UsageError
 from affekt.evaluation.ensembles.candidates import (
     ask_candidates,

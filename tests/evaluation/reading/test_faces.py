@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from affekt.data.manifest import FaceRow, Manifest, write_manifest
-from affekt.data.parquet import SPLITS
+from affekt.data.manifests.manifest import FaceRow, Manifest, write_manifest
+from affekt.data.manifests.parquet import SPLITS
 from affekt.errors import BundleError, DataError, UsageError
 from affekt.evaluation.evaluate import compare_bundles, evaluate
 from affekt.evaluation.reading.faces import BATCH, predict_faces

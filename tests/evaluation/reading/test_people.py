@@ -7,7 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affekt.data.people import PersonManifest, PersonRow, read_person_picture, write_people
+from affekt.data.manifests.people import (
+    PersonManifest,
+    PersonRow,
+    read_person_picture,
+    write_people,
+)
 from affekt.errors import BundleError, DataError, UsageError
 from affekt.evaluation.evaluate import compare_bundles, evaluate, judge
 from affekt.evaluation.floors import Training

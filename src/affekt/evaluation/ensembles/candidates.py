@@ -10,7 +10,7 @@ import numpy as np
 
 from affekt.arrays import FloatArray
 from affekt.bundle import Bundle, BundleInfo
-from affekt.data.people import PersonManifest
+from affekt.data.manifests.people import PersonManifest
 from affekt.errors import DataError, UsageError
 from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.reading.people import HEAD, VAD_HEAD, predict_people

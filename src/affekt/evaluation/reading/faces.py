@@ -11,7 +11,7 @@ import numpy as np
 
 from affekt.arrays import FloatArray
 from affekt.bundle import Bundle
-from affekt.data.manifest import FaceRow, Manifest, read_face_picture
+from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture
 from affekt.errors import UsageError, nearest
 from affekt.evaluation.predictions import PICTURE, ROW, SUBJECT, Kind, Output, Predictions
 from affekt.evaluation.reading.rows import ALL, GROUPS, Progress, finish, nothing_scored

@@ -11,7 +11,7 @@ import numpy as np
 
 from affekt.arrays import BoolArray, FloatArray
 from affekt.bundle import Bundle
-from affekt.data.people import PersonManifest, PersonRow, picture_of, read_person_picture
+from affekt.data.manifests.people import PersonManifest, PersonRow, picture_of, read_person_picture
 from affekt.errors import UsageError
 from affekt.evaluation.floors import FEWEST_ROWS, Training
 from affekt.evaluation.predictions import PICTURE, Kind, Output, Predictions

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from affekt.data.parquet import SPLITS
+from affekt.data.manifests.parquet import SPLITS
 from affekt.errors import DataError
 from affekt.evaluation.predictions import skipped_line
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from affekt.bundle import Bundle
-from affekt.data.manifest import Manifest
-from affekt.data.parquet import FACES, PEOPLE
-from affekt.data.people import PersonManifest, manifest_kind
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.parquet import FACES, PEOPLE
+from affekt.data.manifests.people import PersonManifest, manifest_kind
 from affekt.evaluation.floors import Training
 from affekt.evaluation.predictions import Kind, Predictions
 from affekt.evaluation.reading import faces, people

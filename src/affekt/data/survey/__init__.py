@@ -1,0 +1,1 @@
+"""What a manifest holds: checks, statistics and the agreement of its annotators."""
