@@ -31,3 +31,12 @@ def write(name: str, figures: dict[str, Any], page: str) -> None:
     (FOLDER / f"{name}.md").write_text(page + "\n", encoding="utf-8")
     print(page)
     print(f"written: {FOLDER / name}.json and .md", file=sys.stderr)
+
+
+def insert(path: Path, name: str, page: str) -> None:
+    """Puts a page between ``<!-- name -->`` and ``<!-- end of name -->`` of a Markdown file."""
+    before, start, rest = path.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
+    if not (start and end):
+        raise ValueError(f"{path}: no place for {name}")
+    path.write_text(f"{before}{start}\n{page}\n\n{end}{after}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes a corpus: ``python -m fakes.hostile FOLDER COUNT SEED``; says in JSON what it holds."""
+"""``python -m fakes.hostile FOLDER COUNT SEED large|small`` writes files and says which."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from pathlib import Path
 from fakes.hostile import write_corpus
 
 if __name__ == "__main__":
-    folder, count, seed = sys.argv[1:]
-    corpus = write_corpus(Path(folder), int(count), int(seed), large=True)
+    folder, count, seed, size = sys.argv[1:]
+    corpus = write_corpus(Path(folder), int(count), int(seed), large=size == "large")
     sys.stdout.write(json.dumps(asdict(corpus)))
