@@ -40,7 +40,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Corpus]:
 
 
 def test_every_file_is_a_result_or_one_line(
-    corpus: tuple[Path, Corpus], tiny_bundle: Bundle
+    corpus: tuple[Path, Corpus], tiny_bundle: Bundle, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder, written = corpus
     found = expand_sources([str(folder)])
@@ -52,6 +52,7 @@ def test_every_file_is_a_result_or_one_line(
         warnings.simplefilter("always")
         outcomes = list(predictor.predict_stream(found.items))
     assert [w for w in shown if not w.category.__module__.startswith("affekt.")] == []
+    assert capfd.readouterr() == ("", "")
     assert len(outcomes) == len(found.items)
     for source, outcome in zip(found.items, outcomes, strict=True):
         assert isinstance(source, Source)
