@@ -134,6 +134,12 @@ def test_float_tiff() -> None:
         assert np.array_equal(read[..., 2].ravel(), np.arange(256))
 
 
+def test_what_is_no_number_is_black_in_a_float_tiff() -> None:
+    words = np.array([[0x7F800001, 0xFFC00000, 0x7F800000, 0xFF800000, 0x3F800000]], np.uint32)
+    read = read_picture(encode(Image.fromarray(words.view(np.float32)), "TIFF"))
+    assert read[0, :, 0].tolist() == [0, 0, 0, 0, 255]
+
+
 def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     content = {
         "missing.jpg": (None, "no such file"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -49,6 +50,18 @@ def test_a_warp_brings_what_the_matrix_says(roll: float, side: float, x: float, 
         want_x, want_y = matrix @ (crop_x, crop_y, 1)
         got = warped[int(crop_y), int(crop_x)]
         assert abs(got[0] - want_x) < 3 and abs(got[1] - want_y) < 3
+
+
+@pytest.mark.parametrize("roll", [0.0, 20.0])
+def test_a_picture_is_reduced_for_a_long_box(roll: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, columns = np.mgrid[0:1600, 0:90]
+    picture = np.dstack([rows / 8, columns * 2, 200 - rows / 8]).astype(np.uint8)
+    matrix = face_crop_matrix((5, 10, 88, 1590), 32, roll)
+    whole = warp(picture, matrix, 32).astype(int)
+    monkeypatch.setattr("affekt.media.sampling.CANVAS_LIMIT", 300_000)
+    assert np.abs(warp(picture, matrix, 32) - whole).max() <= 12
+    long = np.full((100_000, 30, 3), 255, np.uint8)
+    assert warp(long, face_crop_matrix((0, 0, 30, 100_000), 32, roll), 32).any()
 
 
 def test_resize(quarters: Image.Image) -> None:

@@ -97,8 +97,9 @@ def scaled(values: Values, white: float) -> npt.NDArray[np.uint8]:
     """Values from 0 to white as 0 to 255; what is no number is 0."""
     if values.dtype == np.uint8 and white == 255:
         return values.astype(np.uint8, copy=False)
-    eight: npt.NDArray[np.float32] = values.astype(np.float32)
-    eight *= np.float32(255.0 / white)
+    with np.errstate(invalid="ignore"):  # a NaN of the kind that signals would warn
+        eight: npt.NDArray[np.float32] = values.astype(np.float32)
+        eight *= np.float32(255.0 / white)
     if np.issubdtype(values.dtype, np.floating):
         np.nan_to_num(eight, copy=False, posinf=0.0, neginf=0.0)
     return np.rint(eight, out=eight).clip(0, 255, out=eight).astype(np.uint8)

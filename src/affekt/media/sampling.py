@@ -10,6 +10,9 @@ from PIL import Image
 from affekt.geometry import FloatArray, compose
 from affekt.media.arrays import ImageRgb
 
+CANVAS_LIMIT = 2**26
+"""Pixels of the part of a picture that a square is sampled from; a larger one is reduced first."""
+
 
 def warp(
     image_rgb: ImageRgb, matrix: FloatArray, size: int, fill: tuple[int, int, int] = (0, 0, 0)
@@ -26,6 +29,7 @@ def warp(
     Returns:
         Shape (size, size, 3).
     """
+    image_rgb, matrix = _reduced(image_rgb, matrix, size)
     scales = [max(1.0, float(scale)) for scale in np.linalg.norm(matrix[:, :2], axis=1)]
     image, matrix = _cut(image_rgb, matrix, size, max(scales), fill)
     shrinks = max(scales) > 1
@@ -47,14 +51,29 @@ def warp(
     return np.asarray(warped)
 
 
+def _reduced(image_rgb: ImageRgb, matrix: FloatArray, size: int) -> tuple[ImageRgb, FloatArray]:
+    """A picture at a whole fraction where a long box would make its square very large."""
+    x1, y1, x2, y2 = _bounds(matrix, size)
+    factor = math.ceil(math.sqrt((x2 - x1) * (y2 - y1) / CANVAS_LIMIT))
+    if factor <= 1:
+        return image_rgb, matrix
+    return np.asarray(Image.fromarray(image_rgb).reduce(factor)), matrix / factor
+
+
+def _bounds(matrix: FloatArray, size: int) -> tuple[int, int, int, int]:
+    """The upright part of a picture that the square covers: left, top, right, bottom."""
+    corners = matrix @ np.array([[0, size, 0, size], [0, 0, size, size], [1, 1, 1, 1]])
+    low, high = np.floor(corners.min(axis=1)), np.ceil(corners.max(axis=1))
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
 def _cut(
     image_rgb: ImageRgb, matrix: FloatArray, size: int, scale: float, fill: tuple[int, int, int]
 ) -> tuple[Image.Image, FloatArray]:
     """The upright part of the picture that the square needs, and the matrix into that part."""
-    corners = matrix @ np.array([[0, size, 0, size], [0, 0, size, size], [1, 1, 1, 1]])
     border = 2 * math.ceil(scale)
-    x1, y1 = (int(v) - border for v in np.floor(corners.min(axis=1)))
-    x2, y2 = (int(v) + border for v in np.ceil(corners.max(axis=1)))
+    x1, y1, x2, y2 = _bounds(matrix, size)
+    x1, y1, x2, y2 = x1 - border, y1 - border, x2 + border, y2 + border
     inside = image_rgb[max(y1, 0) : max(y2, 0), max(x1, 0) : max(x2, 0)]
     part = Image.new("RGB", (x2 - x1, y2 - y1), fill)
     if inside.size:
