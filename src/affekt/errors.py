@@ -92,6 +92,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}? ({listing})" if close else listing
 
 
+def one_line(error: object, longest: int = 300) -> str:
+    r"""What an error of another library says, as a part of a line that a terminal may show.
+
+    >>> one_line(ValueError("first\n  \x1b[1msecond"))
+    'first \\x1b[1msecond'
+    >>> one_line(KeyError()), one_line(ValueError("abc"), 2)
+    ('KeyError', 'ab…')
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[: longest + 1])
+    return shown if len(text) <= longest else f"{shown[:longest]}…"
+
+
 def path_advice(path: str) -> str | None:
     """What to give in place of a path that is none, for the error line; None for a plain path.
 

@@ -17,7 +17,7 @@ from reprlib import Repr
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from affekt.errors import nearest
+from affekt.errors import nearest, one_line
 
 Described = TypeVar("Described")
 
@@ -86,7 +86,7 @@ def parse_json(content: str | bytes) -> Any:
     except MisfitError:
         raise
     except ValueError as error:
-        raise MisfitError(f"not JSON: {_line(error)}") from None
+        raise MisfitError(f"not JSON: {one_line(error)}") from None
     except RecursionError:
         raise MisfitError(f"more than {MOST_DEEP} levels deep") from None
     check_depth(parsed)
@@ -105,7 +105,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     try:
         parsed = tomllib.loads(text)
     except ValueError as error:
-        raise MisfitError(f"not valid TOML: {_line(error)}") from None
+        raise MisfitError(f"not valid TOML: {one_line(error)}") from None
     except RecursionError:
         raise MisfitError(f"more than {MOST_DEEP} levels deep") from None
     check_depth(parsed)
@@ -259,7 +259,3 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise MisfitError(f"{text[:40]} is too large a number")
     return value
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

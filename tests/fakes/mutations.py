@@ -8,6 +8,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fakes.feeding import SEED
+
 STRANGE: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2, 7, 20_000, 2**31, 2**63, 10**400),
     *(0.0, -0.5, 1.5, 1e-320, 1e308, -1e308, float("nan"), float("inf"), float("-inf")),
@@ -30,7 +32,7 @@ STRANGE: tuple[Any, ...] = (
 """Values that are of another type, out of range, not finite, or mean something elsewhere."""
 
 
-def mutate_bytes(content: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
+def mutate_bytes(content: bytes, count: int, seed: int = SEED) -> Iterator[bytes]:
     """Variants with bytes flipped, cut out, doubled, moved, filled or cut off.
 
     Args:
@@ -46,11 +48,11 @@ def mutate_bytes(content: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
         yield bytes(damaged)
 
 
-def mutate_json(content: Any, count: int, seed: int = 0) -> Iterator[bytes]:
-    """Variants of a JSON value, in which a value is replaced, dropped, doubled or renamed.
+def mutate_values(content: Any, count: int, seed: int = SEED) -> Iterator[Any]:
+    """Variants of tables and lists, in which a value is replaced, dropped, doubled or renamed.
 
     Args:
-        content: of tables and lists.
+        content: of any nesting.
         count: of variants.
         seed: of the choice.
     """
@@ -62,7 +64,14 @@ def mutate_json(content: Any, count: int, seed: int = 0) -> Iterator[bytes]:
             if holder is None:
                 damaged = generator.choice(STRANGE)
             else:
-                generator.choice(_JSON_RULES)(holder, key, generator)
+                generator.choice(_VALUE_RULES)(holder, key, generator)
+        yield damaged
+
+
+def mutate_json(content: Any, count: int, seed: int = SEED) -> Iterator[bytes]:
+    """`mutate_values` as JSON, of which some ends too early."""
+    generator = random.Random(seed)
+    for number, damaged in enumerate(mutate_values(content, count, seed)):
         text = json.dumps(damaged)
         yield (text[: generator.randrange(len(text))] if number % 20 == 19 else text).encode()
 
@@ -136,7 +145,7 @@ def _repeat(holder: Any, key: Any, generator: random.Random) -> None:
     if isinstance(holder, list):
         holder.insert(key, holder[key])
     else:
-        holder[generator.choice((f"{key}2", "", "../" + key))] = holder[key]
+        holder[generator.choice((f"{key}2", "", f"../{key}"))] = holder[key]
 
 
 def _swap(holder: Any, key: Any, generator: random.Random) -> None:
@@ -149,4 +158,4 @@ def _deepen(holder: Any, key: Any, generator: random.Random) -> None:
         holder[key] = [holder[key]]
 
 
-_JSON_RULES = (_replace, _replace, _replace, _drop, _repeat, _swap, _deepen)
+_VALUE_RULES = (_replace, _replace, _replace, _drop, _repeat, _swap, _deepen)

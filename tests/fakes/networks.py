@@ -82,3 +82,28 @@ def tiny_head(inputs: Mapping[str, int] = TINY_INPUTS, seed: int = 0) -> bytes:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return bytes(model.SerializeToString())
+
+
+def fixed_model(takes: str, shape: tuple[int | str, ...], gives: Mapping[str, np.ndarray]) -> bytes:
+    """An ONNX model that gives the same outputs whatever it sees.
+
+    Args:
+        takes: the name of its input.
+        shape: of its input.
+        gives: its outputs by name.
+    """
+    nodes = [
+        helper.make_node("ReduceMin", [takes], ["least"], keepdims=0),
+        helper.make_node("Mul", ["least", "zero"], ["nothing"]),
+        *(helper.make_node("Add", [f"{name}_is", "nothing"], [name]) for name in gives),
+    ]
+    tensors = {"zero": np.zeros((), np.float32)} | {f"{n}_is": v for n, v in gives.items()}
+    graph = helper.make_graph(
+        nodes,
+        "fixed",
+        [helper.make_tensor_value_info(takes, TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, v.shape) for n, v in gives.items()],
+        [numpy_helper.from_array(values, name) for name, values in tensors.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.bundle import Bundle
-from affekt.errors import BundleError
+from affekt.errors import BundleError, UsageError, one_line
 from affekt.inference.engine import InferenceSession, SessionOptions
 from affekt.inference.graph import check_graph
 
@@ -94,7 +94,7 @@ class Session:
         try:
             values: list[FloatArray32] = self._run(list(outputs), dict(feeds))
         except Exception as error:  # ONNX Runtime has no common base for its errors
-            raise BundleError(f"{self.path}: the model fails ({_line(error)})") from None
+            raise BundleError(f"{self.path}: the model fails ({one_line(error)})") from None
         for name, value in zip(outputs, values, strict=True):
             expected = [rows, *self.outputs[name].shape[1:]] if rows is not None else None
             self._check(name, value, expected or self.outputs[name].shape)
@@ -131,8 +131,22 @@ def open_session(
     try:
         session = InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has no common base for its errors
-        raise BundleError(f"{path}: not a model that can be run ({_line(error)})") from None
+        raise BundleError(f"{path}: not a model that can be run ({one_line(error)})") from None
     return Session(Path(path), session, threads, beside)
+
+
+def open_detector(path: str | Path, kind: str, threads: int | None = None) -> Session:
+    """`open_session` of a detector's file, which the caller names and vouches for.
+
+    Raises:
+        UsageError: the file is missing, or no model that can be run.
+    """
+    if not Path(path).is_file():
+        raise UsageError(f"{path}: no such file; give a {kind} model in ONNX format")
+    try:
+        return open_session(path, threads)
+    except BundleError as error:
+        raise UsageError(str(error)) from None
 
 
 def open_part(bundle: Bundle, name: str, threads: int | None = None) -> Session:
@@ -143,7 +157,3 @@ def open_part(bundle: Bundle, name: str, threads: int | None = None) -> Session:
 
 def _node(node: Any) -> Node:
     return Node(node.type, tuple(node.shape))
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from affekt.errors import BundleError, UsageError
+from affekt.errors import UsageError
 from affekt.geometry import FloatArray, clip_xyxy, nms_xyxy
-from affekt.inference.session import FloatArray32, Node, open_session
+from affekt.inference.session import FloatArray32, Node, open_detector
 from affekt.media import ImageRgb, resize
 from affekt.results import BoxXyxy
 
@@ -29,6 +29,9 @@ overlap of 0.65, common for YOLOX, finds 94.1% but gives many people two boxes a
 
 MOST_SIDE = 4096
 """Of an input, in pixels; the largest published has 1280."""
+
+MOST_LOG = 20.0
+"""Of a size: what is larger is cut to the picture anyway, and its exponential may have no end."""
 
 GREY = 114
 """What YOLOX is trained to see beside a picture of another shape than its input."""
@@ -67,12 +70,7 @@ class YoloxDetector:
     """
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
-        if not Path(path).is_file():
-            raise UsageError(f"{path}: no such file; give a YOLOX model in ONNX format")
-        try:
-            self._session = open_session(str(path), threads)
-        except BundleError as error:
-            raise UsageError(str(error)) from None
+        self._session = open_detector(path, "YOLOX", threads)
         inputs, outputs = self._session.inputs, self._session.outputs
         size = _size(*inputs.values(), *outputs.values()) if len(inputs) == 1 else None
         if size is None:
@@ -129,14 +127,14 @@ def decode(raw: FloatArray32, width: int, height: int) -> tuple[FloatArray, Floa
         Boxes (n, 4) and scores (n,), those of at least `MIN_SCORE` whose likeliest class is a
         person.
     """
-    scores = raw[:, 4] * raw[:, 5 + PERSON]
+    scores = raw[:, 4].astype(np.float64) * raw[:, 5 + PERSON]
     chosen = (scores >= MIN_SCORE) & (raw[:, 5:].argmax(axis=1) == PERSON)
     cells, strides = _grid(width, height)
     values = raw[chosen].astype(np.float64)
     centre = (values[:, :2] + cells[chosen]) * strides[chosen]
-    half = np.exp(values[:, 2:4]) * strides[chosen] / 2
+    half = np.exp(np.minimum(values[:, 2:4], MOST_LOG)) * strides[chosen] / 2
     boxes = np.concatenate([centre - half, centre + half], axis=1)
-    return boxes, scores[chosen].astype(np.float64)
+    return boxes, scores[chosen]
 
 
 def _grid(width: int, height: int) -> tuple[FloatArray, FloatArray]:

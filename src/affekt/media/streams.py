@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from affekt.errors import MediaError, path_advice
+from affekt.errors import MediaError, one_line, path_advice
 from affekt.media.foreign import PICTURES, is_file
 
 STREAM_LIMIT = 256 * 2**20
@@ -70,8 +70,7 @@ def read_all(stream: Readable, name: str) -> bytes:
 
 def error_line(error: BaseException) -> str:
     """An error of another library in one line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())
+    return one_line(getattr(error, "strerror", None) or error)
 
 
 def _from_start(stream: Readable, name: str) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from affekt.errors import OutputError
+from affekt.errors import OutputError, one_line
 from affekt.files import write_atomically
 from affekt.media.arrays import ImageRgb
 from affekt.media.formats import FORMATS
@@ -41,9 +41,8 @@ def _encode(path: Path, image_rgb: ImageRgb, kind: str) -> memoryview:
         Image.fromarray(image_rgb).save(encoded, kind, quality=92)
     except Exception as error:  # codecs raise all sorts, most for pictures that are too large
         height, width = image_rgb.shape[:2]
-        reason = " ".join(str(error).split())
         raise OutputError(
-            f"{path}: {width} x {height} pixels cannot be written as {kind} ({reason}); "
+            f"{path}: {width} x {height} pixels cannot be written as {kind} ({one_line(error)}); "
             "PNG and TIFF take any size"
         ) from None
     return encoded.getbuffer()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from affekt.bundle import Labels, StreamSpec
-from affekt.errors import BundleError, ConfigError
+from affekt.errors import BundleError, ConfigError, one_line
 from affekt.labels import CATEGORIES
 from affekt.models.build import channels, load_described, read_spec, save_described
 from affekt.models.encoder import Encoder, build_encoder
@@ -284,8 +284,9 @@ def load_context(path: Path, external: Mapping[str, CropEncoder] | None = None) 
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise BundleError(f"{path}: its weights do not fit its description ({reason})") from None
+        raise BundleError(
+            f"{path}: its weights do not fit its description ({one_line(error)})"
+        ) from None
     return network.eval()
 
 

@@ -11,7 +11,7 @@ import torch
 from huggingface_hub import get_session, hf_hub_url, try_to_load_from_cache
 from torch import Tensor, nn
 
-from affekt.errors import ConfigError, nearest
+from affekt.errors import ConfigError, nearest, one_line
 
 OPTIONS = {
     "drop_rate": "no dropout of its own",
@@ -110,16 +110,6 @@ def no_weights(name: str, error: Exception) -> ConfigError:
         f"{name}: timm's weights cannot be fetched or used ({one_line(error)}); set weights to "
         "random or the path of a safetensors file"
     )
-
-
-def one_line(error: Exception, longest: int = 160) -> str:
-    r"""What an error says, cut to a part of a line.
-
-    >>> one_line(ValueError("first\n  second"))
-    'first second'
-    """
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _say_left_out(name: str, key: str, value: float) -> None:

@@ -8,17 +8,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, one_line
 from affekt.files import tidy, whole_file, write_atomically
-from affekt.typed import MisfitError, parse_json, shown_key
+from affekt.typed import MisfitError, parse_json, shown, shown_key
 
 CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
 LEARNT = ("network", "averaged", "optimizer", "heads")
 """The parts of a checkpoint that hold weights."""
+
+STEP = "step"
+ADAM, SGD = (STEP, "exp_avg", "exp_avg_sq"), ("momentum_buffer",)
+NEVER_NEGATIVE = (STEP, "exp_avg_sq")
+"""What torch's optimizers keep of each weight."""
 
 METRICS, CURVES = "metrics.jsonl", "curves.png"
 
@@ -44,7 +50,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         lines = path.read_text(encoding="utf-8").splitlines()
         records = [json.loads(line) for line in lines]
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not the metrics of a run ({_line(error)})") from None
+        raise ConfigError(f"{path}: not the metrics of a run ({one_line(error)})") from None
     for number, record in enumerate(records, start=1):
         if not isinstance(record, dict) or type(record.get("epoch")) is not int:
             raise ConfigError(f"{path}: line {number} names no epoch; remove it to start anew")
@@ -86,8 +92,10 @@ def load_state(
         return None
     try:
         state = torch.load(path, map_location=device, weights_only=True)
+    except UnpicklingError:  # torch's own words advise to trust the file
+        raise ConfigError(f"{path}: not a checkpoint of affekt train, or damaged") from None
     except Exception as error:  # a damaged file makes the reader raise all sorts
-        raise ConfigError(f"{path}: not a checkpoint of affekt train ({_line(error)})") from None
+        raise ConfigError(f"{path}: not a checkpoint of affekt train ({one_line(error)})") from None
     if not isinstance(state, dict) or not isinstance(state.get("config"), str):
         raise ConfigError(f"{path}: not a checkpoint of affekt train (it names no recipe)")
     other = [key for key in _differences(state["config"], identity) if key not in may_differ]
@@ -117,35 +125,42 @@ def restoring(path: Path) -> Iterator[None]:
         yield
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
         raise ConfigError(
-            f"{path}: not the state of this run ({_line(e)}); remove it to start anew"
+            f"{path}: not the state of this run ({one_line(e)}); remove it to start anew"
         ) from None
 
 
 def restore_progress(run: Any, saved: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Sets what a run has counted so far.
+    """Sets what a new run has counted so far; none of it was ever less than at the start.
 
     Raises:
-        ValueError: another name, or a value of another type.
+        ValueError: another name, or a value of another type or range.
     """
     if {*saved} != {*names}:
-        raise ValueError(f"it counts {sorted(map(str, saved))}, expected {sorted(names)}")
+        raise ValueError(f"it counts {sorted(map(shown, saved))}, expected {sorted(names)}")
     for name, value in saved.items():
-        if type(value) not in (int, float) or math.isnan(value):
-            raise ValueError(f"{name} is no number")
+        least = getattr(run, name)
+        if type(value) is not type(least) or math.isnan(value) or value < least:
+            raise ValueError(f"{name} is {shown(value)}")
         setattr(run, name, value)
 
 
-def restore_optimizer(optimizer: Any, saved: dict[str, Any]) -> None:
-    """Takes an optimizer's state over.
+def restore_optimizer(optimizer: Any, saved: Mapping[str, Any]) -> None:
+    """Takes over what an optimizer has gathered; its settings stay those of the recipe.
 
     Raises:
-        ValueError: it is that of other weights.
+        ValueError: it is that of other weights, or of another optimizer.
     """
-    optimizer.load_state_dict(saved)
-    for weight, state in getattr(optimizer, "state", {}).items():
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": saved["state"]})
+    expected = ADAM if "betas" in optimizer.param_groups[0] else SGD
+    for weight, state in optimizer.state.items():
+        if state and {*state} != {*expected}:
+            raise ValueError(f"the optimizer keeps {sorted(map(shown, state))}, not {expected}")
         for name, value in state.items():
-            if isinstance(value, torch.Tensor) and value.dim() and value.shape != weight.shape:
+            shape = () if name == STEP else weight.shape
+            if value.shape != shape:
                 raise ValueError(f"{name} of {[*value.shape]} for a weight of {[*weight.shape]}")
+            if name in NEVER_NEGATIVE and value.numel() and value.min() < 0:
+                raise ValueError(f"{name} is below 0")
 
 
 def identity(config: Any, leave_out: Sequence[str] = ()) -> str:
@@ -198,7 +213,3 @@ def _is_finite(part: Any) -> bool:
     if isinstance(part, Mapping):
         return all(map(_is_finite, part.values()))
     return not isinstance(part, list | tuple) or all(map(_is_finite, part))
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -17,7 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, one_line
 from affekt.training.recipe import RunConfig
 
 LOG = logging.getLogger("affekt")
@@ -86,8 +86,7 @@ def _fabric(run: RunConfig) -> Fabric:
             precision=run.precision,  # type: ignore[arg-type]
         )
     except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"run: cannot be set up on this machine: {reason}") from None
+        raise ConfigError(f"run: cannot be set up on this machine: {one_line(error)}") from None
 
 
 def _work(fabric: Fabric, work: Work[Config], config: Config, progress: Progress | None) -> Path:

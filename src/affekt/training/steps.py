@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from affekt.typed import shown, shown_key
+
 
 def warm_cosine(epoch: float, epochs: float, warmup: float) -> float:
     """Share of the peak learning rate: linear warm-up, then half a cosine to zero.
@@ -81,8 +83,14 @@ class RunningAverage:
         return {"steps": self.steps, "state": self.state}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        self.steps = int(saved["steps"])
+        """From a checkpoint.
+
+        Raises:
+            ValueError: it is that of another network.
+        """
+        if type(saved["steps"]) is not int or saved["steps"] < 0:
+            raise ValueError(f"{shown(saved['steps'])} steps in the average")
+        self.steps = saved["steps"]
         copy_exactly(self.state, saved["state"])
 
 
@@ -106,11 +114,13 @@ def copy_exactly(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None
     """Puts saved values into tensors of the same names and shapes.
 
     Raises:
-        ValueError: a name or shape is another one.
+        ValueError: a name, shape or type is another one.
     """
     if own.keys() != saved.keys():
-        raise ValueError(f"{min(map(str, own.keys() ^ saved.keys()))} is there once only")
+        raise ValueError(f"{min(map(shown_key, own.keys() ^ saved.keys()))} is there once only")
     for name, tensor in saved.items():
         if tensor.shape != own[name].shape:
             raise ValueError(f"{name}: shape {[*tensor.shape]}, not {[*own[name].shape]}")
+        if tensor.dtype != own[name].dtype:
+            raise ValueError(f"{name}: {tensor.dtype}, not {own[name].dtype}")
         own[name].copy_(tensor)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import affekt
-from affekt.errors import BundleError, UsageError
+from affekt.errors import UsageError
 from affekt.inference.find.faces import load_face_detector
 from affekt.inference.find.yunet import YuNetDetector, decode_yunet
 
@@ -33,5 +33,5 @@ def test_a_yunet_file_must_be_one(tiny_bundle: affekt.Bundle, tmp_path: Path) ->
     with pytest.raises(UsageError, match="not a YuNet model, it has no output"):
         load_face_detector(tiny_bundle.model_path)
     (tmp_path / "text.onnx").write_text("hello")
-    with pytest.raises(BundleError, match="not a model"):
+    with pytest.raises(UsageError, match="not a model"):
         YuNetDetector(tmp_path / "text.onnx")

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from affekt.errors import DataError, MissingExtraError, OutputError, nearest
+from affekt.errors import DataError, MissingExtraError, OutputError, nearest, one_line
 from affekt.files import remove_abandoned, whole_file
 from affekt.typed import MisfitError, parse_json
 
@@ -222,16 +222,12 @@ def _reading(file: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, MemoryError, pa.ArrowException) as error:
-        reason = _line(error) or type(error).__name__
+        reason = one_line(error)
         raise DataError(f"{file} is not a readable Parquet file: {reason}") from error
 
 
 def _is_text(key: bytes) -> bool:
     return not key.startswith(b"ARROW:")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _errors(key: str) -> str:

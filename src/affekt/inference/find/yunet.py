@@ -11,13 +11,17 @@ import numpy.typing as npt
 from affekt.errors import UsageError
 from affekt.inference.find.found import Found, concatenate, merge
 from affekt.inference.find.tiles import MIN_SCORE, detect_at_scales
-from affekt.inference.session import open_session
+from affekt.inference.session import open_detector
 from affekt.media import ImageRgb
 from affekt.results import Face
 
 STRIDES = (8, 16, 32)
 KINDS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
 """What a YuNet file gives for every stride, and the numbers per cell, see `decode_yunet`."""
+
+
+MOST_LOG = 20.0
+"""Of a size in strides: what is larger is cut to the picture anyway."""
 
 
 class YuNetDetector:
@@ -32,9 +36,7 @@ class YuNetDetector:
     """
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
-        if not Path(path).is_file():
-            raise UsageError(f"{path}: no such file; give a YuNet model in ONNX format")
-        self._session = open_session(str(path), threads)
+        self._session = open_detector(path, "YuNet", threads)
         self._input = next(iter(self._session.inputs), "")
         self._outputs = [f"{kind}_{s}" for s in STRIDES for kind in KINDS]
         missing = {*self._outputs} - {*self._session.outputs}
@@ -77,7 +79,7 @@ def decode_yunet(level: list[npt.NDArray[np.float32]], stride: int, columns: int
     index = np.flatnonzero(scores >= MIN_SCORE)
     cell = np.stack([index % columns, index // columns], axis=1).astype(np.float64)
     centre = cell + bbox[index, :2]
-    half = np.exp(bbox[index, 2:].astype(np.float64)) / 2
+    half = np.exp(np.minimum(bbox[index, 2:].astype(np.float64), MOST_LOG)) / 2
     boxes = np.concatenate([centre - half, centre + half], axis=1)
     points = cell[:, None] + kps[index].reshape(-1, 5, 2)
     return Found(stride * boxes, scores[index].astype(np.float64), stride * points)

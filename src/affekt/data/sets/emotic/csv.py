@@ -26,7 +26,7 @@ from affekt.data.sets.emotic.annotations import (
     union,
     usable_vad,
 )
-from affekt.errors import DataError
+from affekt.errors import DataError, one_line
 from affekt.labels import CATEGORIES, VAD
 from affekt.results import BoxXyxy
 
@@ -98,7 +98,7 @@ def _pictures(
             for record in reader:
                 yield _made(file, reader.line_num, record, split, make)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {file}: {' '.join(str(error).split())}") from None
+        raise DataError(f"cannot read {file}: {one_line(error)}") from None
 
 
 def _check_columns(file: Path, names: list[str], columns: tuple[str, ...]) -> None:
@@ -122,8 +122,7 @@ def _made(
     try:
         return make(record, split)
     except ODD as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{file} line {line} is not as expected ({reason})") from None
+        raise DataError(f"{file} line {line} is not as expected ({one_line(error)})") from None
 
 
 def _tandon_picture(record: Record, split: str) -> AnnotatedPicture:

@@ -27,7 +27,7 @@ from affekt.data.sets.emotic.annotations import (
     union,
     usable_vad,
 )
-from affekt.errors import DataError, MissingExtraError
+from affekt.errors import DataError, MissingExtraError, one_line
 from affekt.labels import VAD
 from affekt.results import BoxXyxy
 
@@ -60,7 +60,7 @@ def read_mat(file: Path) -> Iterator[AnnotatedPicture]:
             except ODD as error:
                 raise DataError(
                     f"{file}: picture {number + 1} of {split!r} is not as EMOTIC's are "
-                    f"({_line(error)})"
+                    f"({one_line(error)})"
                 ) from None
 
 
@@ -124,7 +124,7 @@ def _load(file: Path, split: str) -> npt.NDArray[Any]:
 
 def _damaged(file: Path, error: Exception) -> DataError:
     return DataError(
-        f"{file} is damaged or no MATLAB file ({_line(error)}): give EMOTIC's {MAT_NAME}, whole"
+        f"{file} is damaged or no MATLAB file ({one_line(error)}): give EMOTIC's {MAT_NAME}, whole"
     )
 
 
@@ -202,7 +202,3 @@ def _numbers(value: npt.NDArray[Any]) -> list[float]:
     if value.dtype == object:
         return [number for item in value.ravel() for number in _numbers(np.asarray(item))]
     return [float(number) for number in value.ravel()]
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
