@@ -49,6 +49,7 @@ def test_json_of_a_frame() -> None:
                 },
             }
         ],
+        "rotation": 0,
     }
 
 

@@ -19,8 +19,8 @@ class Face:
     Attributes:
         box_xyxy: from forehead to chin, in pixels of the picture.
         score: the detector's confidence, 0 to 1.
-        landmarks_xy: eye, eye, nose, mouth corner, mouth corner (left to right as seen in an
-            upright picture), or None where the detector gives none.
+        landmarks_xy: eye, eye, nose, mouth corner, mouth corner (left to right as seen when the
+            picture is upright), or None where the detector gives none.
     """
 
     box_xyxy: BoxXyxy
@@ -125,6 +125,8 @@ class Frame:
         index: 0 for a picture; the number of the frame in a video.
         time_s: seconds from the start of a video, None for a picture.
         people: left to right order is not promised; largest first.
+        rotation: degrees clockwise (0, 90, 180 or 270) that make the picture upright, as its
+            faces show; boxes and landmarks are in pixels of the picture as it is.
     """
 
     source: str
@@ -133,6 +135,7 @@ class Frame:
     index: int = 0
     time_s: float | None = None
     people: tuple[Person, ...] = field(default=())
+    rotation: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, ready for JSON."""
@@ -143,6 +146,7 @@ class Frame:
             "index": self.index,
             "time_s": self.time_s,
             "people": [person.to_dict() for person in self.people],
+            "rotation": self.rotation,
         }
 
 
@@ -196,6 +200,7 @@ def _row(
         **(emotion["categories"] or {}),
         "category_labels": None if labels is None else ";".join(labels),
         **{name: emotion[name] for name in ("valence", "arousal", "dominance", "spread")},
+        "rotation": record["rotation"],
     }
 
 

@@ -51,7 +51,7 @@ def test_json_has_the_documented_shape(predict, photo: Path) -> None:
     code, out, err = predict(photo)
     assert (code, err) == (0, "")
     [frame] = json.loads(out)
-    assert list(frame) == ["source", "width", "height", "index", "time_s", "people"]
+    assert list(frame) == ["source", "width", "height", "index", "time_s", "people", "rotation"]
     assert (frame["source"], frame["width"], frame["index"]) == (str(photo), 256, 0)
     [person] = frame["people"]
     assert list(person) == ["box_xyxy", "score", "track_id", "face", "emotion"]

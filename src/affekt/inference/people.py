@@ -10,7 +10,8 @@ import numpy as np
 from affekt.errors import MediaError
 from affekt.geometry import clip_xyxy
 from affekt.inference.boxes_file import Boxes
-from affekt.inference.find.faces import FaceDetector
+from affekt.inference.find.faces import FaceDetector, look_at
+from affekt.inference.find.turned import Look, turn_box, turn_face, turn_image, turned_size
 from affekt.inference.yolox import PersonDetector
 from affekt.matching import match_faces
 from affekt.media import ImageRgb
@@ -41,15 +42,18 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Who is in a picture.
+    """Who is in a picture, in pixels of the picture once it is upright.
 
     Attributes:
         people: largest first.
-        faces: every face found, those of nobody among ``people`` too.
+        faces: whatever may be a face: those of nobody among ``people`` too, and those that are too
+            doubtful to be reported.
+        rotation: what makes the picture upright, in degrees clockwise: 0, 90, 180 or 270.
     """
 
     people: tuple[Seen, ...]
     faces: tuple[Face, ...]
+    rotation: int = 0
 
 
 FindPeople = Callable[[ImageRgb, str], Sighting]
@@ -60,8 +64,8 @@ def faces_alone(detector: FaceDetector) -> FindPeople:
     """Every face is a person whose extent is the face's own box: all that a face model needs."""
 
     def find(image_rgb: ImageRgb, source: str) -> Sighting:
-        faces = detector.detect(image_rgb)
-        return Sighting(tuple(Seen(f.box_xyxy, f.score, f) for f in faces), tuple(faces))
+        look = look_at(detector, image_rgb)
+        return _sighting([Seen(f.box_xyxy, f.score, f) for f in look.faces], look)
 
     return find
 
@@ -70,8 +74,9 @@ def people_from_faces(detector: FaceDetector) -> FindPeople:
     """Every face is a person of the extent that `person_extent` states."""
 
     def find(image_rgb: ImageRgb, source: str) -> Sighting:
-        faces = detector.detect(image_rgb)
-        return Sighting(largest_first([_around(face, image_rgb) for face in faces]), tuple(faces))
+        look = look_at(detector, image_rgb)
+        size = turned_size(image_rgb, look.rotation)
+        return _sighting([_around(face, size) for face in look.faces], look)
 
     return find
 
@@ -80,13 +85,13 @@ def people_from_detector(detector: FaceDetector, people: PersonDetector) -> Find
     """The people that a detector finds; a face in nobody's box is one more person around it."""
 
     def find(image_rgb: ImageRgb, source: str) -> Sighting:
-        found = people.detect(image_rgb)
-        faces = detector.detect(image_rgb)
-        matched = match_faces([person.box_xyxy for person in found], faces)
+        look = look_at(detector, image_rgb)
+        found = people.detect(turn_image(image_rgb, look.rotation))
+        matched = match_faces([person.box_xyxy for person in found], look.faces)
         seen = [Seen(p.box_xyxy, p.score, f) for p, f in zip(found, matched, strict=True)]
-        others = [face for face in faces if not any(face is own for own in matched)]
-        seen += [_around(face, image_rgb) for face in others]
-        return Sighting(largest_first(seen), tuple(faces))
+        others = [face for face in look.faces if not any(face is own for own in matched)]
+        size = turned_size(image_rgb, look.rotation)
+        return _sighting([*seen, *(_around(face, size) for face in others)], look)
 
     return find
 
@@ -102,12 +107,31 @@ def people_from_boxes(detector: FaceDetector, boxes: Boxes) -> FindPeople:
                 "picture are read"
             )
         inside = [_inside(box, image_rgb, source) for box in given]
-        faces = detector.detect(image_rgb)
-        matched = match_faces(inside, faces)
-        seen = [Seen(box, 1.0, face) for box, face in zip(inside, matched, strict=True)]
-        return Sighting(largest_first(seen), tuple(faces))
+        look = look_at(detector, image_rgb)
+        size = turned_size(image_rgb, 0)
+        turned = [turn_box(box, look.rotation, size) for box in inside]
+        matched = match_faces(turned, look.faces)
+        people = [Seen(box, 1.0, face) for box, face in zip(turned, matched, strict=True)]
+        return _sighting(people, look)
 
     return find
+
+
+def as_given(sighting: Sighting, image_rgb: ImageRgb) -> Sighting:
+    """The same sighting in pixels of the picture as it is given."""
+    back, size = -sighting.rotation, turned_size(image_rgb, sighting.rotation)
+    if not back:
+        return sighting
+    people = (
+        Seen(
+            turn_box(seen.box_xyxy, back, size),
+            seen.score,
+            None if seen.face is None else turn_face(seen.face, back, size),
+        )
+        for seen in sighting.people
+    )
+    faces = tuple(turn_face(face, back, size) for face in sighting.faces)
+    return Sighting(tuple(people), faces, sighting.rotation)
 
 
 def person_extent(face_xyxy: BoxXyxy, width: int, height: int) -> BoxXyxy:
@@ -143,9 +167,12 @@ def largest_first(people: Sequence[Seen]) -> tuple[Seen, ...]:
     return tuple(sorted(people, key=area, reverse=True))
 
 
-def _around(face: Face, image_rgb: ImageRgb) -> Seen:
-    height, width = image_rgb.shape[:2]
-    return Seen(person_extent(face.box_xyxy, width, height), face.score, face)
+def _sighting(people: Sequence[Seen], look: Look) -> Sighting:
+    return Sighting(largest_first(people), (*look.faces, *look.unsure), look.rotation)
+
+
+def _around(face: Face, size_xy: tuple[int, int]) -> Seen:
+    return Seen(person_extent(face.box_xyxy, *size_xy), face.score, face)
 
 
 def _inside(box: BoxXyxy, image_rgb: ImageRgb, source: str) -> BoxXyxy:

@@ -45,7 +45,8 @@ class Prediction:
 
     Attributes:
         frame: the people found.
-        faces: every face found, also of those who are not asked for (see ``boxes`` of `load`).
+        faces: whatever may be a face, for blurring: also those of nobody asked for (see ``boxes``
+            of `load`), and those too doubtful to be reported.
         image_rgb: the decoded picture, where ``keep_images`` asked for it.
     """
 
@@ -175,7 +176,8 @@ class Predictor:
         emotions = iter(self._reader.read([item.crops for item in batch]))
         for item in batch:
             people = tuple(_person(seen, next(emotions)) for seen in item.seen.people)
-            frame = Frame(item.name, item.width, item.height, people=people)
+            turn = item.seen.rotation
+            frame = Frame(item.name, item.width, item.height, people=people, rotation=turn)
             yield Prediction(frame, item.seen.faces, item.image_rgb)
 
 

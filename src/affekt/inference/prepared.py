@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from affekt.errors import AffektError, DetectorError, MediaError
-from affekt.inference.people import FindPeople, Sighting
+from affekt.inference.find.turned import turn_image
+from affekt.inference.people import FindPeople, Sighting, as_given
 from affekt.media import BUDGET, ImageRgb, Picture, Share, Source, name_of, read_any
 from affekt.media.streams import error_line
 from affekt.results import BoxXyxy, Face
@@ -91,7 +92,8 @@ class Preparer:
         try:
             seen = self.find(image_rgb, name)
             boxes, faces = [p.box_xyxy for p in seen.people], [p.face for p in seen.people]
-            return seen, self.crop(image_rgb, boxes, faces)
+            crops = self.crop(turn_image(image_rgb, seen.rotation), boxes, faces)
+            return as_given(seen, image_rgb), crops
         except AffektError:
             raise
         except Exception as error:  # likewise a detector, or what it calls a face

@@ -83,7 +83,16 @@ def _cut(
     return part, shifted
 
 
-def resize(image_rgb: ImageRgb, width: int, height: int) -> ImageRgb:
-    """The picture at another size, antialiased when it shrinks."""
+def resize(image_rgb: ImageRgb, width: int, height: int, reducing_gap: float = 2.0) -> ImageRgb:
+    """The picture at another size, antialiased when it shrinks.
+
+    Args:
+        image_rgb: shape (h, w, 3).
+        width: of the new picture in pixels.
+        height: likewise.
+        reducing_gap: whole pixels are averaged first, until what is left is to shrink by this
+            factor at least; 1 is the fastest.
+    """
     image = Image.fromarray(image_rgb)
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    bilinear = Image.Resampling.BILINEAR
+    return np.asarray(image.resize((width, height), bilinear, reducing_gap=reducing_gap))

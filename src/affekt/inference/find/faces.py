@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from affekt.bundle import EMBEDDED
+from affekt.inference.find.turned import Look
 from affekt.inference.find.yunet import YuNetDetector
 from affekt.media import ImageRgb
 from affekt.results import Face
@@ -22,6 +24,16 @@ class FaceDetector(Protocol):
 
         Boxes reach from forehead to chin, in pixels of the picture.
         """
+
+
+def look_at(detector: FaceDetector, image_rgb: ImageRgb) -> Look:
+    """What a detector sees, and which way is up.
+
+    A detector that only has ``detect`` is sure of all it gives, and takes pictures as upright;
+    one with a method ``look``, as `YuNetDetector` has it, may say more.
+    """
+    look: Callable[[ImageRgb], Look] | None = getattr(detector, "look", None)
+    return Look(tuple(detector.detect(image_rgb))) if look is None else look(image_rgb)
 
 
 def load_face_detector(path: str | Path | None = None, threads: int | None = 1) -> FaceDetector:

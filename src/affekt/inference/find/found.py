@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from affekt.geometry import FloatArray, nms_xyxy
+from affekt.geometry import FloatArray, clip_xyxy, nms_xyxy
 from affekt.media import ImageRgb
 from affekt.results import Face
 
@@ -42,6 +42,10 @@ class Found:
 
 
 Finder = Callable[[ImageRgb], Found]
+"""Sees whatever may be a face, of any score over `MAYBE`."""
+
+MAYBE = 0.3
+"""What has a lower score is no face; see `affekt.inference.find.tiles` for what is one."""
 
 
 def concatenate(parts: Sequence[Found]) -> Found:
@@ -53,19 +57,17 @@ def concatenate(parts: Sequence[Found]) -> Found:
     )
 
 
-def merge(found: Found) -> Found:
+def merge(found: Found, max_iou: float = MAX_IOU, max_inside: float = MAX_INSIDE) -> Found:
     """Duplicates merged: of boxes that overlap, or lie in one another, the best scored."""
-    return found.select(nms_xyxy(found.boxes_xyxy, found.scores, MAX_IOU, MAX_INSIDE))
+    return found.select(nms_xyxy(found.boxes_xyxy, found.scores, max_iou, max_inside))
 
 
-def to_faces(found: Found, width: int, height: int) -> list[Face]:
-    """Merged, cut to the picture, largest first; those of less than a pixel are left out."""
-    found = merge(found)
-    limit = np.array([width, height, width, height])
-    boxes = np.clip(found.boxes_xyxy, 0, limit)
+def to_faces(found: Found, width: int, height: int) -> tuple[Face, ...]:
+    """Cut to the picture, largest first; those of less than a pixel are left out."""
+    boxes = clip_xyxy(found.boxes_xyxy, width, height)
     sides = boxes[:, 2:] - boxes[:, :2]
     order = [i for i in np.argsort(-sides.prod(axis=1), kind="stable") if sides[i].min() >= 1]
-    return [_face(boxes[i], found.scores[i], found.landmarks_xy[i]) for i in order]
+    return tuple(_face(boxes[i], found.scores[i], found.landmarks_xy[i]) for i in order)
 
 
 def _face(box: FloatArray, score: float, landmarks: FloatArray) -> Face:

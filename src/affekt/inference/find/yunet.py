@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.errors import UsageError
-from affekt.inference.find.found import Found, concatenate, merge
-from affekt.inference.find.tiles import MIN_SCORE, detect_at_scales
+from affekt.inference.find.found import MAYBE, Found, concatenate, merge
+from affekt.inference.find.turned import Look, look_any_way_up, turn_face, turned_size
 from affekt.inference.session import open_detector
 from affekt.media import ImageRgb
 from affekt.results import Face
@@ -18,7 +18,6 @@ from affekt.results import Face
 STRIDES = (8, 16, 32)
 KINDS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
 """What a YuNet file gives for every stride, and the numbers per cell, see `decode_yunet`."""
-
 
 MOST_LOG = 20.0
 """Of a size in strides: what is larger is cut to the picture anyway."""
@@ -44,8 +43,14 @@ class YuNetDetector:
             raise UsageError(f"{path}: not a YuNet model, it has no output {min(missing)!r}")
 
     def detect(self, image_rgb: ImageRgb) -> list[Face]:
-        """The faces of a picture, largest first."""
-        return detect_at_scales(self._find, image_rgb)
+        """The faces of a picture, whichever way up it is, in its own pixels; largest first."""
+        look = self.look(image_rgb)
+        size = turned_size(image_rgb, look.rotation)
+        return [turn_face(face, -look.rotation, size) for face in look.faces]
+
+    def look(self, image_rgb: ImageRgb) -> Look:
+        """The faces of a picture, what may be one, and which way is up."""
+        return look_any_way_up(self._find, image_rgb)
 
     def _find(self, image_rgb: ImageRgb) -> Found:
         padded = _pad_bgr(image_rgb, max(STRIDES))
@@ -65,7 +70,7 @@ class YuNetDetector:
 
 
 def decode_yunet(level: list[npt.NDArray[np.float32]], stride: int, columns: int) -> Found:
-    """One level of YuNet's outputs as the faces over `MIN_SCORE`, in pixels of its input.
+    """One level of YuNet's outputs as the faces over `MAYBE`, in pixels of its input.
 
     Args:
         level: ``cls`` (1, cells, 1), probability of a face; ``obj`` (1, cells, 1), expected
@@ -76,7 +81,7 @@ def decode_yunet(level: list[npt.NDArray[np.float32]], stride: int, columns: int
     """
     cls, obj, bbox, kps = (values[0] for values in level)
     scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-    index = np.flatnonzero(scores >= MIN_SCORE)
+    index = np.flatnonzero(scores >= MAYBE)
     cell = np.stack([index % columns, index // columns], axis=1).astype(np.float64)
     centre = cell + bbox[index, :2]
     half = np.exp(np.minimum(bbox[index, 2:].astype(np.float64), MOST_LOG)) / 2
@@ -89,6 +94,8 @@ def _pad_bgr(image_rgb: ImageRgb, multiple: int) -> npt.NDArray[np.float32]:
     """Shape (1, 3, h, w) in BGR order, padded at the right and below to a multiple, 0 to 255."""
     height, width = image_rgb.shape[:2]
     size = (math.ceil(height / multiple) * multiple, math.ceil(width / multiple) * multiple)
-    padded = np.zeros((1, 3, *size), dtype=np.float32)
-    padded[0, :, :height, :width] = image_rgb[..., ::-1].transpose(2, 0, 1)
+    padded = np.empty((1, 3, *size), dtype=np.float32)
+    padded[..., height:, :] = padded[..., width:] = 0
+    for channel in range(3):  # one by one: twice as fast
+        padded[0, channel, :height, :width] = image_rgb[..., 2 - channel]
     return padded
