@@ -13,6 +13,7 @@ import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from reprlib import Repr
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -150,7 +151,7 @@ def build(kind: type[Described], content: Any, where: str = "") -> Described:
     for field in fields.values():
         if field.name not in content and field.default is field.default_factory:
             raise MisfitError(f"missing key {stem}{field.name}")
-    types = get_type_hints(kind, include_extras=True)
+    types = _types(cast(Any, kind))
     return kind(**{key: _value(types[key], v, f"{stem}{key}") for key, v in content.items()})
 
 
@@ -168,6 +169,11 @@ def shown(value: Any) -> str:
 def shown_key(key: Any) -> str:
     """A key as itself, where that is harmless."""
     return key if isinstance(key, str) and key.isprintable() and len(key) <= 80 else shown(key)
+
+
+@cache
+def _types(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:

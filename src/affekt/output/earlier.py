@@ -10,26 +10,30 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from affekt.output.json import decode_line
-from affekt.results import Frame
+from affekt.output.table import Labels
+from affekt.results import Emotion, Frame
+from affekt.typed import build
 
-KEYS = Frame("", 0, 0).to_dict().keys()
+LARGEST = 2**31 - 1
+"""Of the whole numbers of a table."""
 
 
 class Earlier:
     """Results in working files, found by the picture's name; only their places are in memory.
 
     Args:
-        files: of runs with the same settings, as JSON or JSON Lines; lines that are torn are
-            left out.
+        files: of runs with the same settings, as JSON or JSON Lines; lines that are torn, or
+            hold anything but a result of the model, are left out.
+        labels: of the model.
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], labels: Labels) -> None:
         self._stack = ExitStack()
         self._streams = [self._stack.enter_context(path.open("rb")) for path in files]
         self._times = [os.fstat(stream.fileno()).st_mtime_ns for stream in self._streams]
         self._places: defaultdict[str, deque[tuple[int, int]]] = defaultdict(deque)
         for number, stream in enumerate(self._streams):
-            for place, record in _records(stream):
+            for place, record in _records(stream, labels):
                 self._places[record["source"]].append((number, place))
 
     def find(self, name: str) -> tuple[int, int] | None:
@@ -55,13 +59,53 @@ class Earlier:
         self._stack.close()
 
 
-def _records(stream: BinaryIO) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _records(stream: BinaryIO, labels: Labels) -> Iterator[tuple[int, Mapping[str, Any]]]:
     place = 0
     for line in stream:
         record = decode_line(line)
-        if line.endswith(b"\n") and isinstance(record, dict) and record.keys() == KEYS:
+        if line.endswith(b"\n") and _is_result(record, labels):
             yield place, record
         place += len(line)
+
+
+def _is_result(record: Any, labels: Labels) -> bool:
+    """Whether a record is what `Frame.to_dict` gives for a model with these labels."""
+    try:
+        plain = _undecided(record)
+        frame = build(Frame, plain)
+        numbers = [frame.width, frame.height, frame.index]
+        numbers += [person.track_id or 0 for person in frame.people]
+        return (
+            _undecided(frame.to_dict()) == plain
+            and all(0 <= number <= LARGEST for number in numbers)
+            and all(
+                _fits(person.emotion, given["emotion"]["primary_label"], labels)
+                for person, given in zip(frame.people, record["people"], strict=True)
+            )
+        )
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return False
+
+
+def _undecided(record: Any) -> dict[str, Any]:
+    """A record without the most probable emotions, which follow from the probabilities."""
+    people = [
+        {**person, "emotion": {k: v for k, v in person["emotion"].items() if k != "primary_label"}}
+        for person in record["people"]
+    ]
+    return {**record, "people": people}
+
+
+def _fits(emotion: Emotion, chosen: Any, labels: Labels) -> bool:
+    """Whether a model with these labels can say so, and the chosen one is the most probable."""
+    primary, categories = emotion.primary or {}, emotion.categories or {}
+    return (
+        {*primary} in (set(), {*labels.primary})
+        and {*categories} in (set(), {*labels.categories})
+        and {*(emotion.category_labels or ())} <= {*categories}
+        and all(0 <= p <= 1 for p in (*primary.values(), *categories.values()))
+        and (primary[chosen] == max(primary.values()) if primary else chosen is None)
+    )
 
 
 def _changed_ns(name: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from affekt.output.sink import Sink
 from affekt.output.table import Labels
+from affekt.typed import MisfitError, parse_json
 
 _CONTROLS = re.compile("[\x7f-\x9f]")
 
@@ -70,6 +71,6 @@ def decode_line(line: bytes) -> Any:
     ({'a': 1}, {'a': 1}, None)
     """
     try:
-        return json.loads(line.strip(b",\n"))
-    except ValueError:
+        return parse_json(line.strip(b",\n"))
+    except MisfitError:
         return None

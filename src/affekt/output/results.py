@@ -56,7 +56,7 @@ class Results:
         self.shown = self._stream is not None and self._stream.shown
         self._output: Output | None = None
         self._count = 0
-        self.earlier = Earlier([])
+        self.earlier = Earlier([], Labels([]))
         self.left: list[Path] = []
         self.others: list[Path] = []
         if self._stream is not None and resume:
@@ -80,19 +80,19 @@ class Results:
             self._output = Direct(self._stream, make)
             return
         with opening(self._target):
-            working = self._start(_digest({"format": self._kind, **settings}))
+            working = self._start(labels, _digest({"format": self._kind, **settings}))
             if self._kind in TABLES:
                 self._output = Journal(working, self._target, make)
             else:
                 self._output = Direct(FileSink(working, self._target), make)
 
-    def _start(self, mark: str) -> WorkingFile:
+    def _start(self, labels: Labels, mark: str) -> WorkingFile:
         remove_abandoned(self._target)
         found = [path for path in unfinished(self._target) if not is_locked(path)]
         self.left = [path for path in unfinished(self._target, mark) if path in found]
         self.others = [path for path in found if path not in self.left]
         working = start_alone(self._target, mark)
-        self.earlier = Earlier(self.left if self._resume else [])
+        self.earlier = Earlier(self.left if self._resume else [], labels)
         return working
 
     def write(self, record: Mapping[str, Any]) -> None:
