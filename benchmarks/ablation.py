@@ -27,8 +27,9 @@ from affekt.data.manifests.people import PersonManifest, picture_of
 from affekt.data.torch.people import PersonDataset
 from affekt.errors import UsageError
 from affekt.evaluation.figures import PERCENT, measure
-from affekt.evaluation.predictions import Kind, Output
+from affekt.evaluation.predictions import Output
 from affekt.evaluation.resampling import Bootstrap, Estimate, Rule, Sampled, estimate, sample
+from affekt.heads import Kind
 from affekt.labels import CATEGORIES, VAD
 from affekt.report.cells import interval_text
 from affekt.training.context_build import encoders_key, network_of

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from affekt.arrays import FloatArray
 from affekt.bundle import Bundle, find_bundle
 from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture
 from affekt.errors import AffektError, DataError, UsageError
@@ -116,9 +117,9 @@ def measure(
 
 def peer_probabilities(
     peer: Peer, rows: Iterable[FaceRow], manifest: Manifest, mine: Predictions, size: int
-) -> dict[str, npt.NDArray[np.float64]]:
+) -> dict[str, FloatArray]:
     """A peer's probabilities of the faces, each way to see them, in Affekt's order of labels."""
-    parts: dict[str, list[npt.NDArray[np.float64]]] = {variant: [] for variant in VARIANTS}
+    parts: dict[str, list[FloatArray]] = {variant: [] for variant in VARIANTS}
     rows = iter(rows)
     with Worker(peer) as worker, tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "faces.npz"
@@ -176,7 +177,7 @@ def _arrays(manifest: Manifest, rows: list[FaceRow], size: int) -> dict[str, Any
     return arrays
 
 
-def _said_by(mine: Predictions, probabilities: npt.NDArray[np.float64]) -> Predictions:
+def _said_by(mine: Predictions, probabilities: FloatArray) -> Predictions:
     """What another model says of the same faces."""
     return replace(mine, outputs={HEAD: replace(mine.outputs[HEAD], predicted=probabilities)})
 

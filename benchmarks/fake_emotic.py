@@ -24,6 +24,7 @@ import numpy.typing as npt
 from PIL import Image, ImageChops
 from scipy.io import savemat
 
+from affekt.arrays import FloatArray
 from affekt.data.sets.emotic.annotations import AnnotatedPerson
 from affekt.data.sets.emotic.csv import SWAPPED_SOURCE
 from affekt.data.sets.emotic.layouts import find_layout
@@ -106,7 +107,7 @@ class Statistics:
     """
 
     looks: Sequence[Look]
-    until: npt.NDArray[np.float64]
+    until: FloatArray
     people: Mapping[str, Sequence[AnnotatedPerson]]
 
     def look(self, number: int) -> Look:
@@ -255,7 +256,7 @@ def _made_up(split: str, rng: np.random.Generator) -> AnnotatedPerson:
     )
 
 
-def _box(shares: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _box(shares: FloatArray) -> tuple[float, float, float, float]:
     x1, y1, x2, y2 = np.clip(shares, 0.0, 1.0).tolist()
     return x1, y1, x2, y2
 

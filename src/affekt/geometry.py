@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from affekt.arrays import FloatArray, FloatArray32, IntArray
 
 FACE_CROP_SCALE = 1.0
 """Side of the square face crop as a multiple of the longer side of the face's box."""
@@ -61,7 +61,7 @@ def iou_xyxy(a_xyxy: npt.ArrayLike, b_xyxy: npt.ArrayLike) -> FloatArray:
 
 def nms_xyxy(
     boxes_xyxy: npt.ArrayLike, scores: npt.ArrayLike, max_iou: float, max_inside: float = 1.0
-) -> npt.NDArray[np.intp]:
+) -> IntArray:
     """Non-maximum suppression: the kept indices, best score first.
 
     A box is dropped when its intersection over union with a better kept one is over ``max_iou``,
@@ -182,7 +182,7 @@ MOST_PEOPLE = 8
 
 def person_geometry(
     boxes_xyxy: npt.ArrayLike, width: float, height: float, people: int | None = None
-) -> npt.NDArray[np.float32]:
+) -> FloatArray32:
     """Where and how large each person is in a picture, and how many there are.
 
     Args:
@@ -214,7 +214,7 @@ def person_geometry(
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def mirror_geometry(geometry: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def mirror_geometry(geometry: FloatArray32) -> FloatArray32:
     """What `person_geometry` gives for the picture mirrored left to right.
 
     Args:

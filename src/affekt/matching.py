@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from affekt.geometry import FloatArray, area_xyxy, intersection_xyxy
+from affekt.arrays import FloatArray
+from affekt.geometry import area_xyxy, intersection_xyxy
 from affekt.results import BoxXyxy, Face
 
 MIN_INSIDE = 0.6

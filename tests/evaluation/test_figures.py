@@ -9,7 +9,7 @@ import pytest
 
 from affekt.evaluation.figures import FIGURES, MAIN, Use, entries, measure
 from affekt.evaluation.metrics.weighing import mean_over_labels
-from affekt.evaluation.predictions import Kind
+from affekt.heads import Kind
 from fakes.predictions import said_of_faces, said_of_fruit, said_of_people
 
 ALL = [(kind, name) for kind in Kind for name in FIGURES[kind]]

@@ -9,8 +9,8 @@ from affekt.evaluation.floors import PREVALENCE, Training, forest_predictions, m
 from affekt.evaluation.metrics.dimensional import mean_absolute_error
 from affekt.evaluation.metrics.multi_label import average_precision, chance_average_precision
 from affekt.evaluation.metrics.weighing import mean_over_labels
-from affekt.evaluation.predictions import Kind
 from affekt.evaluation.resampling import Bootstrap
+from affekt.heads import Kind
 from fakes.predictions import said_of_faces, said_of_fruit, said_of_people
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError
-from affekt.evaluation.predictions import UNKNOWN, Kind, Output
+from affekt.evaluation.predictions import UNKNOWN, Output
+from affekt.heads import Kind
 from fakes.predictions import said_of_faces, said_of_fruit, said_of_people
 
 EVEN = np.full((3, 2), 0.5)

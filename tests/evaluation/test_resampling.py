@@ -9,7 +9,6 @@ from scipy.stats import bootstrap as oracle
 from affekt.evaluation.figures import FIGURES, measure
 from affekt.evaluation.metrics.multi_label import average_precision
 from affekt.evaluation.metrics.weighing import mean_over_labels
-from affekt.evaluation.predictions import Kind
 from affekt.evaluation.resampling import (
     CHUNK,
     Bootstrap,
@@ -19,6 +18,7 @@ from affekt.evaluation.resampling import (
     percentile_interval,
     sample,
 )
+from affekt.heads import Kind
 from fakes.predictions import said_of_faces
 
 

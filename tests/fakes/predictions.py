@@ -38,7 +38,7 @@ def said_of_people(
         sources=("made",) * n,
         outputs={
             "categories": Output(Kind.MULTI_LABEL, CATEGORIES, truth, mixed, limits),
-            "vad": Output(Kind.DIMENSIONAL, VAD, vad_truth, vad, title="VAD", bounds=VAD_RANGE),
+            "vad": Output(Kind.DIMENSIONAL, VAD, vad_truth, vad, title="VAD", range=VAD_RANGE),
         },
         units=tuple(f"{i // 2}.jpg" for i in range(n)),
         unit=PICTURE,

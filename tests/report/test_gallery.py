@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from affekt.evaluation.predictions import UNKNOWN, Kind
+from affekt.evaluation.predictions import UNKNOWN
+from affekt.heads import Kind
 from affekt.report.gallery import (
     cards_of,
     choose,

@@ -13,11 +13,12 @@ import pytest
 import torch
 from onnx import TensorProto
 
+from affekt.arrays import softmax
 from affekt.bundle import read_bundle
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.faces import FaceDataset
 from affekt.errors import BundleError, UsageError
-from affekt.inference.runtime import FaceModel, softmax
+from affekt.inference.runtime import FaceModel
 from affekt.media import ImageRgb
 from affekt.models.build import FaceNetwork, load_network
 from affekt.training import export

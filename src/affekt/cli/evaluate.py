@@ -21,8 +21,8 @@ from affekt.output.sink import text_output
 if TYPE_CHECKING:
     from affekt.evaluation.comparison import Comparison
     from affekt.evaluation.evaluation import Evaluation
-    from affekt.evaluation.predictions import Kind
     from affekt.evaluation.reading.sets import AnyManifest
+    from affekt.heads import Kind
 
 
 class ReportFormat(StrEnum):
@@ -126,7 +126,7 @@ def _measured(
 
 def _write_files(result: Evaluation, files: Files) -> None:
     from affekt.evaluation.metrics.single_label import confusion_matrix  # noqa: PLC0415
-    from affekt.evaluation.predictions import Kind  # noqa: PLC0415
+    from affekt.heads import Kind  # noqa: PLC0415
     from affekt.report.curves import confidence_bins  # noqa: PLC0415
     from affekt.report.parquet import write_predictions  # noqa: PLC0415
     from affekt.view import plots  # noqa: PLC0415

@@ -13,7 +13,7 @@ from affekt.arrays import FloatArray
 from affekt.errors import DataError
 from affekt.evaluation.figures import Entry, Scale, Use, entries, measure
 from affekt.evaluation.measuring import plain, plain_bootstrap, plain_bounds
-from affekt.evaluation.predictions import Kind, Output, Predictions
+from affekt.evaluation.predictions import Output, Predictions
 from affekt.evaluation.resampling import (
     Bootstrap,
     Estimate,
@@ -22,6 +22,7 @@ from affekt.evaluation.resampling import (
     estimate,
     sample,
 )
+from affekt.heads import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from affekt.evaluation.measuring import (
     plain_values,
 )
 from affekt.evaluation.metrics.single_label import confusion_matrix
-from affekt.evaluation.predictions import ROW, Kind, Output, Predictions
+from affekt.evaluation.predictions import ROW, Output, Predictions
 from affekt.evaluation.resampling import Bootstrap, Estimate
+from affekt.heads import Kind
 
 Value = TypeVar("Value")
 

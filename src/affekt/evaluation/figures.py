@@ -22,8 +22,9 @@ from affekt.evaluation.draws import (
     of_truth,
 )
 from affekt.evaluation.metrics import dimensional, multi_label, single_label
-from affekt.evaluation.predictions import Kind, Output
+from affekt.evaluation.predictions import Output
 from affekt.evaluation.resampling import Rule
+from affekt.heads import Kind
 
 COMMONEST, CHANCE, GEOMETRY, CONSTANT = "commonest_label", "chance", "geometry", "constant"
 """The floors that figures are read against, see `affekt.evaluation.floors`."""

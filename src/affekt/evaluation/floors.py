@@ -21,8 +21,9 @@ from affekt.evaluation.figures import (
 from affekt.evaluation.measuring import Measured, measure_figures
 from affekt.evaluation.metrics.multi_label import chance_average_precision, prevalence
 from affekt.evaluation.metrics.weighing import mean_over_labels
-from affekt.evaluation.predictions import Kind, Output, Predictions
+from affekt.evaluation.predictions import Output, Predictions
 from affekt.evaluation.resampling import Bootstrap, Estimate
+from affekt.heads import Kind
 
 try:
     from sklearn.ensemble import RandomForestRegressor

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from affekt.arrays import BoolArray, FloatArray, IntArray
 from affekt.errors import DataError
+from affekt.heads import Head, Kind
 
 ROW, PICTURE, SUBJECT = "row", "picture", "subject"
 """What resampling may draw."""
@@ -20,40 +20,26 @@ UNKNOWN = -1
 """In place of a class where the true one is not known."""
 
 
-class Kind(StrEnum):
-    """What a head says of its labels."""
-
-    SINGLE_LABEL = "single-label"
-    MULTI_LABEL = "multi-label"
-    DIMENSIONAL = "dimensional"
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Output:
+class Output(Head):
     """One head's truth and predictions of n rows, over k labels or dimensions.
 
     Attributes:
-        kind: of the head.
-        labels: the k names.
         truth: single-label: shape (n,), indices into ``labels``, `UNKNOWN` where unknown;
             multi-label: shape (n, k), bool; dimensional: shape (n, k), NaN where unknown.
         predicted: shape (n, k): calibrated probabilities, or values of dimensions.
         thresholds: of a multi-label head, shape (k,): a row is given a label whose probability
             reaches it. None where the model gives no label sets.
         title: what to call the head in a table.
-        bounds: lowest and highest value of every dimension; None where there is none.
 
     Raises:
         DataError: shapes that do not fit, or a prediction that is not a number.
     """
 
-    kind: Kind
-    labels: tuple[str, ...]
     truth: npt.NDArray[Any]
     predicted: FloatArray
     thresholds: FloatArray | None = None
     title: str = ""
-    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.predicted), len(self.labels)

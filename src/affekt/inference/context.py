@@ -13,17 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from affekt.arrays import FloatArray32, logit, sigmoid
 from affekt.bundle import Bundle
 from affekt.geometry import person_geometry
 from affekt.inference.members import (
     EncodedView,
     Parts,
     check_labels,
-    logit,
     open_members,
-    sigmoid,
 )
-from affekt.inference.session import FloatArray32
 from affekt.inference.views import Crops, View, join, spread_rows
 from affekt.labels import VAD_RANGE
 from affekt.media import ImageRgb

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from affekt.arrays import FloatArray32, sigmoid
 from affekt.bundle import (
     INFO_FILE,
     MODEL_FILE,
@@ -23,7 +23,7 @@ from affekt.errors import BundleError
 from affekt.files import is_file
 from affekt.geometry import GEOMETRY_FEATURES, mirror_geometry
 from affekt.inference.runtime import CropNetwork, FaceModel, check_crops, widths
-from affekt.inference.session import FloatArray32, Node, Session, open_part
+from affekt.inference.session import Node, Session, open_part
 from affekt.inference.views import View
 from affekt.media import ImageRgb
 
@@ -31,8 +31,6 @@ CATEGORIES, VAD = "categories", "vad"
 HAS_FACE, GEOMETRY = "has_face", "geometry"
 FROM_BUNDLE = "bundle:"
 FACE_BUNDLE = "face"
-NEAREST = 1e-6
-"""No probability counts as nearer to 0 or 1: its logit would say more than float32 knows."""
 
 
 class FeatureEncoder(Protocol):
@@ -159,25 +157,6 @@ def check_labels(
     missing = [label for label in labels if label not in known]
     if missing:
         raise BundleError(f"{bundle.folder}: {INFO_FILE} has no {what} of {missing[0]!r}")
-
-
-def sigmoid(logits: FloatArray32) -> FloatArray32:
-    """The logistic function, for logits of any size.
-
-    >>> sigmoid(np.array([-1e4, 0.0, 1e4], np.float32)).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), dtype=np.float32)
-
-
-def logit(probabilities: npt.ArrayLike) -> FloatArray32:
-    """The inverse of `sigmoid`, finite everywhere.
-
-    >>> np.abs(logit([0.0, 0.5, 1.0])).round().tolist()
-    [14.0, 0.0, 14.0]
-    """
-    p = np.clip(np.asarray(probabilities, dtype=np.float64), NEAREST, 1 - NEAREST)
-    return np.asarray(np.log(p / (1 - p)), dtype=np.float32)
 
 
 def _parts(bundle: Bundle) -> list[tuple[Bundle, float]]:

@@ -7,10 +7,10 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from affekt.arrays import FloatArray32
 from affekt.bundle import Bundle
 from affekt.inference.context import ContextModel, ContextOutput, PersonCrops
 from affekt.inference.runtime import FaceModel
-from affekt.inference.session import FloatArray32
 from affekt.inference.views import Crops, View, join, spread_rows
 from affekt.labels import VAD
 from affekt.media import ImageRgb

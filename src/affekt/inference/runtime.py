@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
+from affekt.arrays import FloatArray32, softmax
 from affekt.bundle import INFO_FILE, MODEL_FILE, Bundle, StreamSpec
 from affekt.crops import check_streams
 from affekt.errors import BundleError, UsageError
-from affekt.inference.session import FloatArray32, Session, open_part
+from affekt.inference.session import Session, open_part
 from affekt.media import ImageRgb
 
 CHUNK_PIXELS = 4 * 224 * 224
@@ -169,17 +169,6 @@ def widths(session: Session, names: Iterable[str]) -> dict[str, int]:
             )
         found[name] = width
     return found
-
-
-def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> FloatArray32:
-    """Probabilities of logits of shape (n, k) divided by a temperature (Guo et al. 2017).
-
-    >>> softmax([[0.0, 0.0]]).tolist(), softmax([[9.0, 0.0]], 1e6).round(3).tolist()
-    ([[0.5, 0.5]], [[0.5, 0.5]])
-    """
-    scaled = np.asarray(logits, dtype=np.float32) / np.float32(temperature)
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _normalisation(

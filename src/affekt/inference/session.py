@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from affekt.arrays import FloatArray32
 from affekt.bundle import Bundle
 from affekt.errors import BundleError, UsageError, one_line
 from affekt.inference.engine import InferenceSession, SessionOptions
 from affekt.inference.graph import check_graph
-
-FloatArray32 = npt.NDArray[np.float32]
 
 FLOATS = "tensor(float)"
 

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from affekt.arrays import FloatArray32, IntArray
 from affekt.bundle import StreamSpec
 from affekt.crops import crop_stream
-from affekt.inference.session import FloatArray32
 from affekt.media import ImageRgb
 from affekt.results import BoxXyxy, Face
-
-IntArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from affekt.arrays import FloatArray, FloatArray32
 from affekt.errors import UsageError
-from affekt.geometry import FloatArray, clip_xyxy, nms_xyxy
-from affekt.inference.session import FloatArray32, Node, open_detector
+from affekt.geometry import clip_xyxy, nms_xyxy
+from affekt.inference.session import Node, open_detector
 from affekt.media import ImageRgb, resize
 from affekt.results import BoxXyxy
 
@@ -162,6 +162,6 @@ def _size(takes: Node, gives: Node, *_: Node) -> tuple[int, int] | None:
     return (width, height) if fits else None
 
 
-def _person(box: npt.NDArray[np.float64], score: float) -> PersonBox:
+def _person(box: FloatArray, score: float) -> PersonBox:
     x1, y1, x2, y2 = (float(v) for v in box)
     return PersonBox((x1, y1, x2, y2), min(float(score), 1.0))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from affekt.arrays import FloatArray32
 from affekt.errors import MediaError
 
 ImageRgb = npt.NDArray[np.uint8]
@@ -98,7 +99,7 @@ def scaled(values: Values, white: float) -> npt.NDArray[np.uint8]:
     if values.dtype == np.uint8 and white == 255:
         return values.astype(np.uint8, copy=False)
     with np.errstate(invalid="ignore"):  # a NaN of the kind that signals would warn
-        eight: npt.NDArray[np.float32] = values.astype(np.float32)
+        eight: FloatArray32 = values.astype(np.float32)
         eight *= np.float32(255.0 / white)
     if np.issubdtype(values.dtype, np.floating):
         np.nan_to_num(eight, copy=False, posinf=0.0, neginf=0.0)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from PIL import Image
 
-from affekt.geometry import FloatArray, compose
+from affekt.arrays import FloatArray
+from affekt.geometry import compose
 from affekt.media.arrays import ImageRgb
 
 CANVAS_LIMIT = 2**26

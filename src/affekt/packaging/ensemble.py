@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from affekt.arrays import logit
 from affekt.bundle import (
     CARD_FILE,
     INFO_FILE,
@@ -32,7 +33,6 @@ from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.reading.people import HEAD
 from affekt.evaluation.reading.rows import Progress
 from affekt.inference.context import ContextModel
-from affekt.inference.members import logit
 from affekt.labels import CATEGORIES
 from affekt.report.markdown import to_markdown
 from affekt.training.card import CONTEXT_LIMITS, USES

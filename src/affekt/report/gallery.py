@@ -16,7 +16,8 @@ from affekt.arrays import FloatArray, IntArray
 from affekt.data.manifests.manifest import Manifest, read_face_picture
 from affekt.data.manifests.people import PersonManifest, read_person_picture
 from affekt.evaluation.metrics.single_label import negative_log_likelihoods
-from affekt.evaluation.predictions import Kind, Output, Predictions
+from affekt.evaluation.predictions import Output, Predictions
+from affekt.heads import Kind
 from affekt.media import ImageRgb
 from affekt.results import BoxXyxy
 from affekt.view.draw import blur_faces

@@ -7,7 +7,8 @@ from functools import singledispatch
 from affekt.evaluation.comparison import Comparison
 from affekt.evaluation.ensembles.report import EnsembleReport
 from affekt.evaluation.evaluation import Evaluation
-from affekt.evaluation.predictions import Kind, skipped_line
+from affekt.evaluation.predictions import skipped_line
+from affekt.heads import Kind
 from affekt.report.cells import number_text
 from affekt.report.sentences import (
     chance_sentence,

@@ -10,8 +10,9 @@ from affekt.errors import MissingExtraError, OutputError
 from affekt.evaluation.evaluation import Evaluation
 from affekt.evaluation.figures import GEOMETRY
 from affekt.evaluation.groups import warnings_of
-from affekt.evaluation.predictions import Kind, skipped_line
+from affekt.evaluation.predictions import skipped_line
 from affekt.files import write_atomically
+from affekt.heads import Kind
 from affekt.report.gallery import Choice, RowKey, cards_of
 from affekt.report.sections import Block, Section, head_sections
 from affekt.report.sentences import (

@@ -10,8 +10,9 @@ import numpy as np
 
 from affekt.errors import MissingExtraError, OutputError
 from affekt.evaluation.metrics.single_label import predicted
-from affekt.evaluation.predictions import ROW, UNKNOWN, Kind, Output, Predictions
+from affekt.evaluation.predictions import ROW, UNKNOWN, Output, Predictions
 from affekt.files import whole_file
+from affekt.heads import Kind
 
 try:
     import pyarrow as pa

@@ -15,7 +15,7 @@ from affekt.evaluation.measuring import Measured
 from affekt.evaluation.metrics.multi_label import prevalence
 from affekt.evaluation.metrics.single_label import confusion_matrix
 from affekt.evaluation.metrics.weighing import ratio
-from affekt.evaluation.predictions import Kind
+from affekt.heads import Kind
 from affekt.report import curves, published
 from affekt.report.tables import FLOORS, Table, confusion_table, labels_table
 from affekt.view import diagrams
@@ -46,7 +46,7 @@ def head_sections(evaluation: Evaluation, head: str) -> list[Section]:
 def _dimensional(evaluation: Evaluation, head: str) -> list[Section]:
     output, noun = evaluation.predictions.outputs[head], evaluation.predictions.noun
     values = np.concatenate([output.truth, output.predicted])
-    bounds = output.bounds or (float(np.nanmin(values)), float(np.nanmax(values)))
+    bounds = output.range or (float(np.nanmin(values)), float(np.nanmax(values)))
     svg = diagrams.plot_dimensions(
         output.labels, output.truth, output.predicted, bounds, f"{head}-values"
     )

@@ -7,8 +7,9 @@ import numpy as np
 from affekt.evaluation.evaluation import Evaluation
 from affekt.evaluation.figures import CHANCE, Use, entries
 from affekt.evaluation.floors import PREVALENCE
-from affekt.evaluation.predictions import ROW, Kind, Predictions
+from affekt.evaluation.predictions import ROW, Predictions
 from affekt.evaluation.resampling import Bootstrap, Rule
+from affekt.heads import Kind
 
 
 def counts_sentence(said: Predictions) -> str:

@@ -21,7 +21,7 @@ from affekt.evaluation.figures import (
 )
 from affekt.evaluation.measuring import Measured
 from affekt.evaluation.metrics.single_label import confusion_matrix
-from affekt.evaluation.predictions import Kind
+from affekt.heads import Kind
 from affekt.report.cells import interval_text, number_text
 
 FLOORS = {

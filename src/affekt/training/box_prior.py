@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
+from affekt.arrays import FloatArray
 from affekt.errors import DataError
 from affekt.geometry import BOX_FEATURES
 from affekt.labels import CATEGORIES
-
-FloatArray = npt.NDArray[np.float64]
 
 INVERSE_PENALTY = 0.01
 """scikit-learn's C: small, for what is weak and has few examples."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from affekt.arrays import FloatArray, sigmoid
 from affekt.evaluation.fitting.platt import fit_platt, fit_sigmoid
 from affekt.evaluation.fitting.thresholds import break_even_thresholds, expected_thresholds
 from affekt.labels import CATEGORIES
-
-FloatArray = npt.NDArray[np.float64]
 
 FEW = 30
 """Fewer people tell nothing about how VAD is to be corrected."""
@@ -119,5 +118,4 @@ def probabilities(logits: npt.ArrayLike, platt: dict[str, tuple[float, float]]) 
     [0.5, 0.5]
     """
     scales, shifts = np.array([platt[name] for name in CATEGORIES]).T
-    scaled = np.asarray(logits, dtype=np.float64) * scales + shifts
-    return np.asarray(0.5 * (1 + np.tanh(scaled / 2)))
+    return sigmoid(np.asarray(logits, dtype=np.float64) * scales + shifts)

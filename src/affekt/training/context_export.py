@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from affekt.arrays import BoolArray, FloatArray32, logit
 from affekt.bundle import CARD_FILE, MODEL_FILE, Bundle, BundleInfo, StreamSpec, write_bundle
 from affekt.data.manifests.people import PersonManifest, read_person_picture
 from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.geometry import GEOMETRY_FEATURES
 from affekt.inference.context import ContextModel, PersonCrops
-from affekt.inference.members import logit
 from affekt.labels import VAD_RANGE
 from affekt.models.context import ContextNetwork, load_context
 from affekt.models.encoder import Encoder
@@ -40,8 +39,6 @@ RANGE_PEOPLE = 256
 BATCH_PICTURES = 16
 MAX_DIFFERENCE = {"fp32": 1e-4, "fp16": 5e-3, "int8": 0.05}
 """How far the probabilities may lie from torch's in the mean, for each precision."""
-
-FloatArray32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ class _Said(NamedTuple):
     found: FloatArray32
     expected: FloatArray32
     vad_difference: FloatArray32
-    truth: npt.NDArray[np.bool_]
+    truth: BoolArray
 
 
 class _Head(nn.Module):

@@ -18,6 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from affekt.arrays import FloatArray32, IntArray
 from affekt.data.torch.people import PersonDataset
 from affekt.errors import DataError
 from affekt.files import whole_file
@@ -61,10 +62,6 @@ from affekt.training.processes import Progress
 OUT_OF_FOLD = "out_of_fold.npz"
 HARMLESS = ("features.folder",)
 """What a run may go on with changed."""
-
-
-IntArray = npt.NDArray[np.int64]
-FloatArray32 = npt.NDArray[np.float32]
 
 
 @dataclass

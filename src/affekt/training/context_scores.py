@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from affekt.arrays import FloatArray32
 from affekt.evaluation.metrics.dimensional import mean_absolute_error
 from affekt.evaluation.metrics.multi_label import average_precision
 from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.labels import VAD, VAD_RANGE
 from affekt.training.context_losses import ContextLoss
-
-FloatArray32 = npt.NDArray[np.float32]
 
 
 def score_people(

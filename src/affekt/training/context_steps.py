@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from affekt.arrays import FloatArray32
 from affekt.data.torch.people import PersonSample
 from affekt.labels import CATEGORIES, VAD
 from affekt.models.context import ContextNetwork
@@ -36,8 +35,6 @@ from affekt.training.steps import (
 )
 
 PROGRESS = ("epoch", "best_score", "best_epoch")
-
-FloatArray32 = npt.NDArray[np.float32]
 
 
 class Reader(nn.Module):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from affekt.arrays import FloatArray32, IntArray, softmax
 from affekt.bundle import (
     CARD_FILE,
     MODEL_FILE,
@@ -24,7 +24,7 @@ from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.faces import FaceDataset, source_priors
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
-from affekt.inference.runtime import FaceModel, softmax
+from affekt.inference.runtime import FaceModel
 from affekt.labels import PRIMARY
 from affekt.media import ImageRgb
 from affekt.models.build import FaceNetwork, Mirrored, load_network
@@ -39,7 +39,7 @@ NEAR_TIE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class _Precision:
-    convert: Callable[[bytes, npt.NDArray[np.float32]], bytes]
+    convert: Callable[[bytes, FloatArray32], bytes]
     min_agreement: float
 
 
@@ -217,23 +217,21 @@ def _prior_name(options: ExportOptions) -> str | None:
     return next(options.prior_manifest.rows("train")).source
 
 
-def _spread(count: int, most: int) -> npt.NDArray[np.int_]:
+def _spread(count: int, most: int) -> IntArray:
     return np.linspace(0, count - 1, min(most, count)).astype(int)
 
 
-def _crops(dataset: FaceDataset, places: npt.NDArray[np.int_]) -> ImageRgb:
+def _crops(dataset: FaceDataset, places: IntArray) -> ImageRgb:
     return np.stack([dataset[int(place)].face.numpy().transpose(1, 2, 0) for place in places])
 
 
-def _normalised(network: FaceNetwork, crops: ImageRgb) -> npt.NDArray[np.float32]:
+def _normalised(network: FaceNetwork, crops: ImageRgb) -> FloatArray32:
     planes = crops.transpose(0, 3, 1, 2).astype(np.float32) / 255
     return np.asarray((planes - network.mean.numpy()) / network.std.numpy(), dtype=np.float32)
 
 
 @torch.inference_mode()
-def _compare(
-    network: FaceNetwork, crops: ImageRgb, logits: npt.NDArray[np.float32]
-) -> dict[str, float]:
+def _compare(network: FaceNetwork, crops: ImageRgb, logits: FloatArray32) -> dict[str, float]:
     inputs = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)))
     expected = network(inputs).numpy()
     probabilities = softmax(expected)

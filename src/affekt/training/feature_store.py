@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from affekt.arrays import IntArray
 from affekt.data.manifests.npy import read_npy
 from affekt.errors import DataError, OutputError
 from affekt.files import write_atomically
@@ -84,7 +85,7 @@ class FeatureStore:
     layout: StoreLayout
     has_face: Tensor
     pictured: Tensor
-    pictures: npt.NDArray[np.int64]
+    pictures: IntArray
     arrays: dict[str, Array]
 
     @property

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from affekt.arrays import IntArray
 from affekt.data.torch.people import PersonDataset, PersonSample, collate_people, fill_batches
 from affekt.errors import DataError, UsageError
 from affekt.geometry import GEOMETRY_FEATURES
@@ -195,7 +195,7 @@ def _view(dataset: PersonDataset, view: int) -> PersonDataset:
 def _encoded(
     encode: Encode,
     batch: PersonSample,
-    pictures: npt.NDArray[np.int64],
+    pictures: IntArray,
     layout: StoreLayout,
     names: Sequence[str],
 ) -> dict[str, Array]:
@@ -241,6 +241,6 @@ def _present(batch: PersonSample, stream: str) -> Tensor:
     return batch.has_face if stream == "face" else batch.pictured
 
 
-def _some(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _some(rows: IntArray) -> IntArray:
     """The rows, or one that is not needed: encoders take no empty batch."""
     return rows if len(rows) else np.zeros(1, np.int64)

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
+from affekt.arrays import FloatArray
 from affekt.errors import DataError
 from affekt.labels import CATEGORIES, VAD, VAD_RANGE
-
-FloatArray = npt.NDArray[np.float64]
 
 INVERSE_PENALTY = 0.1
 """scikit-learn's C: small, for categories of a few dozen persons."""

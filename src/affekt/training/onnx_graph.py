@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from affekt.arrays import FloatArray32
 from affekt.errors import BundleError
 from affekt.inference.engine import quantization
 
@@ -105,7 +105,7 @@ def store_half(model: bytes) -> bytes:
     return bytes(graph_model.SerializeToString())
 
 
-def quantize(model: bytes, calibration: npt.NDArray[np.float32], batch: int = 64) -> bytes:
+def quantize(model: bytes, calibration: FloatArray32, batch: int = 64) -> bytes:
     """The same model with int8 weights (per channel) and activations, in QDQ form.
 
     Weights use seven of the eight bits: on processors without VNNI instructions the sum of two
@@ -139,9 +139,9 @@ def quantize(model: bytes, calibration: npt.NDArray[np.float32], batch: int = 64
 class _Batches:
     """The calibration inputs, as the ``CalibrationDataReader`` of ONNX Runtime's quantiser."""
 
-    def __init__(self, name: str, inputs: npt.NDArray[np.float32], batch: int) -> None:
+    def __init__(self, name: str, inputs: FloatArray32, batch: int) -> None:
         self._name = name
-        self._batches: Iterator[npt.NDArray[np.float32]] = (
+        self._batches: Iterator[FloatArray32] = (
             inputs[i : i + batch] for i in range(0, len(inputs), batch)
         )
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from affekt.arrays import FloatArray32, softmax
 from affekt.data.torch.faces import FaceDataset
 from affekt.evaluation.metrics.single_label import accuracy, balanced_accuracy, confusion_matrix
 
 
-def score_sources(
-    logits: npt.NDArray[np.float32], dataset: FaceDataset
-) -> dict[str, dict[str, float]]:
+def score_sources(logits: FloatArray32, dataset: FaceDataset) -> dict[str, dict[str, float]]:
     """Loss against the soft labels, accuracy and balanced accuracy of each source.
 
     Accuracy counts the faces that have a hard label. Labels that a source never shows are
@@ -21,7 +19,7 @@ def score_sources(
     for number, source in enumerate(dataset.sources):
         chosen = dataset.source_of == number
         present = dataset.targets[chosen].sum(axis=0) > 0
-        probabilities = _softmax(np.where(present, logits[chosen], -np.inf))
+        probabilities = softmax(np.where(present, logits[chosen].astype(np.float64), -np.inf))
         targets, hard = dataset.targets[chosen], dataset.hard[chosen]
         named = hard >= 0
         confusion = confusion_matrix(probabilities[named], hard[named])
@@ -32,8 +30,3 @@ def score_sources(
             "n": int(named.sum()),
         }
     return scores
-
-
-def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))

@@ -13,8 +13,8 @@ from io import StringIO
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from affekt.arrays import FloatArray
 from affekt.view.library import Axes, Figure, mpl
 
 INK = "#010203"
@@ -30,8 +30,7 @@ MARKERS = ("|", "d", "x", "+")
 COLUMNS = 5
 """Small figures side by side."""
 
-Floats = npt.NDArray[np.float64]
-Points = tuple[Floats, Floats]
+Points = tuple[FloatArray, FloatArray]
 
 
 class Bars(NamedTuple):
@@ -44,10 +43,10 @@ class Bars(NamedTuple):
         beside: floors and others' figures by name, each of shape (k,).
     """
 
-    value: Floats
-    low: Floats
-    high: Floats
-    beside: Mapping[str, Floats]
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+    beside: Mapping[str, FloatArray]
 
 
 def plot_bars(labels: Sequence[str], bars: Bars, title: str, name: str) -> str:
@@ -80,7 +79,7 @@ def plot_bars(labels: Sequence[str], bars: Bars, title: str, name: str) -> str:
 
 
 def plot_precision_recall(
-    labels: Sequence[str], curves: Sequence[Points | None], shares: Floats, name: str
+    labels: Sequence[str], curves: Sequence[Points | None], shares: FloatArray, name: str
 ) -> str:
     """A small precision-recall curve per label, over the share of rows that have it."""
     figure, every = _grid(len(labels), "recall", "precision")
@@ -95,7 +94,7 @@ def plot_precision_recall(
 
 
 def plot_reliability_curves(
-    labels: Sequence[str], curves: Sequence[Points], errors: Floats, share: str, name: str
+    labels: Sequence[str], curves: Sequence[Points], errors: FloatArray, share: str, name: str
 ) -> str:
     """A small reliability curve per label, with its expected calibration error.
 
@@ -114,7 +113,7 @@ def plot_reliability_curves(
     return _svg(figure, name)
 
 
-def plot_shares(labels: Sequence[str], shares: Floats, title: str, name: str) -> str:
+def plot_shares(labels: Sequence[str], shares: FloatArray, title: str, name: str) -> str:
     """Of what has the row's label, the share with the column's, as a grid of colours.
 
     Args:
@@ -144,7 +143,11 @@ def plot_shares(labels: Sequence[str], shares: Floats, title: str, name: str) ->
 
 
 def plot_dimensions(
-    labels: Sequence[str], truth: Floats, values: Floats, bounds: tuple[float, float], name: str
+    labels: Sequence[str],
+    truth: FloatArray,
+    values: FloatArray,
+    bounds: tuple[float, float],
+    name: str,
 ) -> str:
     """How many rows lie where, true against predicted, for each dimension.
 

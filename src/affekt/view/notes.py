@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affekt.geometry import FloatArray
+from affekt.arrays import FloatArray
 from affekt.results import BoxXyxy, Person
 from affekt.view.canvas import Canvas
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from affekt.arrays import FloatArray
 from affekt.errors import DataError, OutputError
 from affekt.files import write_atomically
 from affekt.view.library import Axes, Figure, FigureCanvasAgg, MaxNLocator
@@ -168,7 +169,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         raise OutputError(f"{path}: the figure cannot be written ({error.strerror})") from None
 
 
-def _write_cells(axes: Axes, counts: npt.NDArray[Any], share: npt.NDArray[np.float64]) -> None:
+def _write_cells(axes: Axes, counts: npt.NDArray[Any], share: FloatArray) -> None:
     for (row, column), count in np.ndenumerate(counts):
         part = share[row, column]
         colour = "white" if part > 0.5 else "#202124" if count else "#b0b4b8"

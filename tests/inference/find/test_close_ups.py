@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from affekt.geometry import FloatArray, iou_xyxy
+from affekt.arrays import FloatArray
+from affekt.geometry import iou_xyxy
 from affekt.inference.find.faces import YUNET
 from affekt.inference.find.yunet import YuNetDetector
 from affekt.media import ImageRgb

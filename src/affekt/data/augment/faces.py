@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
+from affekt.arrays import BoolArray, FloatArray
 from affekt.data.augment.kernels import (
     Occlusion,
     draw_fill,
@@ -19,7 +20,6 @@ from affekt.data.augment.kernels import (
     placement_matrix,
     recolour,
 )
-from affekt.geometry import FloatArray
 from affekt.media import ImageRgb
 
 MASK_BLACK = 24
@@ -184,7 +184,7 @@ def set_background(
     return np.where(masked[..., None], np.asarray(spread), image_rgb)
 
 
-def background_mask(image_rgb: ImageRgb) -> npt.NDArray[np.bool_] | None:
+def background_mask(image_rgb: ImageRgb) -> BoolArray | None:
     """Where a face was cut out on black: the dark parts that touch the border, shape (h, w).
 
     None where that is less than `MASK_MIN_SHARE` of the picture or a corner is not dark, as in

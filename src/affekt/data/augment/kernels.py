@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from affekt.geometry import FloatArray, similarity_matrix
+from affekt.arrays import FloatArray
+from affekt.geometry import similarity_matrix
 from affekt.media import ImageRgb
 
 LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)
@@ -85,7 +85,7 @@ def draw_occlusion(longest: float, rng: np.random.Generator) -> Occlusion:
     """A rectangle whose sides are 0.1 to ``longest`` of the crop's, and a level."""
     width, height = rng.uniform(0.1, longest, 2)
     x, y = rng.uniform(-0.05, 1.05 - width), rng.uniform(-0.05, 1.05 - height)
-    box: npt.NDArray[np.float64] = np.clip([x, y, x + width, y + height], 0, 1)
+    box: FloatArray = np.clip([x, y, x + width, y + height], 0, 1)
     x1, y1, x2, y2 = (float(v) for v in box)
     return x1, y1, x2, y2, int(rng.integers(0, 256))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from affekt.arrays import FloatArray
 from affekt.bundle import StreamSpec
 from affekt.crops import seen_by, stream_matrix
 from affekt.data.augment.kernels import (
@@ -21,7 +22,7 @@ from affekt.data.augment.kernels import (
     placement_matrix,
     recolour,
 )
-from affekt.geometry import FloatArray, compose
+from affekt.geometry import compose
 from affekt.media import ImageRgb, warp
 from affekt.results import BoxXyxy, Face
 

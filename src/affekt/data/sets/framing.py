@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affekt.geometry import FloatArray, roll_degrees, similarity_matrix
+from affekt.arrays import FloatArray
+from affekt.geometry import roll_degrees, similarity_matrix
 from affekt.media import ImageRgb, warp
 from affekt.results import BoxXyxy, Face
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from affekt.arrays import FloatArray
 from affekt.data.manifests.people import Vote
 from affekt.labels import CATEGORIES, VAD
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def fleiss_kappa(positive: npt.ArrayLike, raters: npt.ArrayLike) -> float | None:

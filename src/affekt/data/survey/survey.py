@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from affekt.arrays import IntArray
 from affekt.data.manifests.parquet import SPLITS
 from affekt.data.manifests.people import PersonManifest, PersonRow
 from affekt.data.survey.agreement import VoteTally
@@ -96,9 +96,7 @@ class _Split:
     pictures: int = 0
     small_boxes: int = 0
     faces: int = 0
-    labels: npt.NDArray[np.int64] = field(
-        default_factory=lambda: np.zeros(len(CATEGORIES), np.int64)
-    )
+    labels: IntArray = field(default_factory=lambda: np.zeros(len(CATEGORIES), np.int64))
     vads: list[tuple[float, ...]] = field(default_factory=list)
     per_picture: Counter[int] = field(default_factory=Counter)
     groups: dict[str, Counter[str]] = field(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from affekt.arrays import FloatArray, FloatArray32
 from affekt.data.augment import faces as augment
 from affekt.data.augment.faces import AugmentConfig
 from affekt.data.manifests.manifest import Manifest, read_face_picture
@@ -111,7 +111,7 @@ class FaceDataset(Dataset[Sample]):
         return warp(picture, face_crop_matrix(row.box_xyxy, self.size, row.roll), self.size)
 
 
-def soft_target(soft: dict[str, float], labels: tuple[str, ...]) -> npt.NDArray[np.float32]:
+def soft_target(soft: dict[str, float], labels: tuple[str, ...]) -> FloatArray32:
     """Shares over ``labels`` in their order, summing to 1; other labels' shares are left out.
 
     >>> soft_target({"anger": 0.5, "contempt": 0.5}, ("anger", "fear")).tolist()
@@ -121,7 +121,7 @@ def soft_target(soft: dict[str, float], labels: tuple[str, ...]) -> npt.NDArray[
     return np.asarray(shares / shares.sum(), dtype=np.float32)
 
 
-def source_priors(dataset: FaceDataset) -> npt.NDArray[np.float64]:
+def source_priors(dataset: FaceDataset) -> FloatArray:
     """Mean soft label of each source, shape (sources, k): its label prior. Rows sum to 1."""
     return np.stack(
         [

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from affekt.arrays import FloatArray, FloatArray32
 from affekt.bundle import StreamSpec
 from affekt.crops import check_streams, crop_stream
 from affekt.data.augment.people import (
@@ -245,7 +246,7 @@ def fill_batches(dataset: PersonDataset, order: Sequence[int], batch: int) -> li
     return batches
 
 
-def picture_weights(dataset: PersonDataset, balance: float) -> npt.NDArray[np.float64]:
+def picture_weights(dataset: PersonDataset, balance: float) -> FloatArray:
     """How often each picture should be drawn so that categories are seen more evenly.
 
     A person counts as the rarest of their categories: ``(people / people with it) ** balance``,
@@ -266,7 +267,7 @@ def picture_weights(dataset: PersonDataset, balance: float) -> npt.NDArray[np.fl
     return np.asarray(weights / weights.sum())
 
 
-def _marked(categories: tuple[str, ...]) -> npt.NDArray[np.float32]:
+def _marked(categories: tuple[str, ...]) -> FloatArray32:
     return np.isin(CATEGORIES, categories).astype(np.float32)
 
 
@@ -304,7 +305,7 @@ def _crops(
         yield crop_varied(picture, stream, spec, row.box_xyxy, row.face, drawn=drawn, person=person)
 
 
-def _geometry(rows: list[PersonRow], drawn: PersonAugmentation | None) -> npt.NDArray[np.float32]:
+def _geometry(rows: list[PersonRow], drawn: PersonAugmentation | None) -> FloatArray32:
     width, height = rows[0].width, rows[0].height
     boxes = [row.box_xyxy for row in rows]
     if drawn is not None:

@@ -21,7 +21,8 @@ from affekt.evaluation.fitting.selection import (
     scores_without,
     select_members,
 )
-from affekt.evaluation.predictions import Kind, Output, Predictions
+from affekt.evaluation.predictions import Output, Predictions
+from affekt.heads import Kind
 
 
 def judge_candidates(
@@ -95,7 +96,7 @@ class _Judge:
     def judged(self) -> Judged:
         title = self.figure.title.format(head=self.output.title)
         key = (self.figure.key or self.figure.name).format(head=self.head)
-        return Judged(key, title, self.figure.scale, self.output.bounds)
+        return Judged(key, title, self.figure.scale, self.output.range)
 
     def metric(self, truth: npt.NDArray[Any], predicted: FloatArray) -> float:
         """The figure of predictions (n, k)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from affekt.arrays import FloatArray
+from affekt.arrays import BoolArray, FloatArray
 from affekt.errors import DataError
 
 NEVER = 1.0
@@ -73,7 +73,7 @@ def expected_thresholds(probabilities: npt.ArrayLike) -> FloatArray:
     return np.where(given > 0, np.where(given < len(p), (last + following) / 2, last), NEVER)
 
 
-def _break_even(p: FloatArray, y: npt.NDArray[np.bool_]) -> float:
+def _break_even(p: FloatArray, y: BoolArray) -> float:
     order = np.argsort(-p, kind="stable")
     ranked = p[order]
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))

@@ -13,9 +13,10 @@ from affekt.arrays import FloatArray
 from affekt.bundle import Bundle
 from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture
 from affekt.errors import UsageError, nearest
-from affekt.evaluation.predictions import PICTURE, ROW, SUBJECT, Kind, Output, Predictions
+from affekt.evaluation.predictions import PICTURE, ROW, SUBJECT, Output, Predictions
 from affekt.evaluation.reading.rows import ALL, GROUPS, Progress, finish, nothing_scored
 from affekt.geometry import face_crop_matrix
+from affekt.heads import Kind
 from affekt.inference.runtime import FaceModel
 from affekt.media import ImageRgb, warp
 

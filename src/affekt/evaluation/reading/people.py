@@ -14,9 +14,10 @@ from affekt.bundle import Bundle
 from affekt.data.manifests.people import PersonManifest, PersonRow, picture_of, read_person_picture
 from affekt.errors import UsageError
 from affekt.evaluation.floors import FEWEST_ROWS, Training
-from affekt.evaluation.predictions import PICTURE, Kind, Output, Predictions
+from affekt.evaluation.predictions import PICTURE, Output, Predictions
 from affekt.evaluation.reading.rows import ALL, GROUPS, Progress, finish, nothing_scored
 from affekt.geometry import person_geometry
+from affekt.heads import Kind
 from affekt.inference.context import ContextModel
 from affekt.labels import VAD, VAD_RANGE
 from affekt.media import ImageRgb
@@ -174,7 +175,7 @@ class _Said:
                 ),
                 VAD_HEAD: Output(
                     Kind.DIMENSIONAL, VAD, vad_of(self.rows), np.concatenate(self.vad),
-                    title="VAD", bounds=VAD_RANGE,
+                    title="VAD", range=VAD_RANGE,
                 ),
             },
             units=tuple(picture_of(row) for row in self.rows),

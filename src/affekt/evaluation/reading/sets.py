@@ -12,9 +12,10 @@ from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.parquet import FACES, PEOPLE
 from affekt.data.manifests.people import PersonManifest, manifest_kind
 from affekt.evaluation.floors import Training
-from affekt.evaluation.predictions import Kind, Predictions
+from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.reading import faces, people
 from affekt.evaluation.reading.rows import ALL, Progress
+from affekt.heads import Kind
 
 AnyManifest = Manifest | PersonManifest
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from affekt.geometry import FloatArray, clip_xyxy, nms_xyxy
+from affekt.arrays import FloatArray
+from affekt.geometry import clip_xyxy, nms_xyxy
 from affekt.media import ImageRgb
 from affekt.results import Face
 

@@ -27,9 +27,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from affekt.geometry import FloatArray, area_xyxy, intersection_xyxy
+from affekt.arrays import BoolArray, FloatArray
+from affekt.geometry import area_xyxy, intersection_xyxy
 from affekt.inference.find.found import Finder, Found, concatenate, merge
 from affekt.media import ImageRgb, resize
 
@@ -114,9 +114,7 @@ def tile_spans(length: int, tile: int = TILE, overlap: int = OVERLAP) -> list[tu
     return [(start, start + side) for start in starts]
 
 
-def cut_by_border(
-    boxes_xyxy: FloatArray, tile_xyxy: TileXyxy, size_xy: SizeXy
-) -> npt.NDArray[np.bool_]:
+def cut_by_border(boxes_xyxy: FloatArray, tile_xyxy: TileXyxy, size_xy: SizeXy) -> BoolArray:
     """Which boxes reach a border of the tile that is not a border of the picture.
 
     A box within 10% of its size of the border counts, for half a face looks like a smaller one.
@@ -131,9 +129,7 @@ def cut_by_border(
     return np.asarray((before | behind).any(axis=1))
 
 
-def covered_by(
-    boxes_xyxy: FloatArray, others_xyxy: FloatArray, share: float = WITHIN
-) -> npt.NDArray[np.bool_]:
+def covered_by(boxes_xyxy: FloatArray, others_xyxy: FloatArray, share: float = WITHIN) -> BoolArray:
     """Which boxes lie, by more than a share of their own area, in one of the others.
 
     >>> covered_by(np.array([[0, 0, 2, 2], [0, 0, 9, 9]]), np.array([[0, 0, 3, 3]])).tolist()
@@ -173,9 +169,7 @@ def _tiles(columns: int, rows: int) -> Iterator[TileXyxy]:
         yield 0, top, columns, bottom
 
 
-def _part_of(
-    boxes_xyxy: FloatArray, others_xyxy: FloatArray, large: float
-) -> npt.NDArray[np.bool_]:
+def _part_of(boxes_xyxy: FloatArray, others_xyxy: FloatArray, large: float) -> BoolArray:
     """Which boxes are parts of other, much larger or at all large ones: an eye, half a face."""
     areas, whole = area_xyxy(boxes_xyxy)[:, None], area_xyxy(others_xyxy)[None]
     inside = intersection_xyxy(boxes_xyxy, others_xyxy) > WITHIN * areas

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from affekt.geometry import FloatArray
+from affekt.arrays import FloatArray
 from affekt.inference.find.found import Finder, Found, concatenate, to_faces
 from affekt.inference.find.tiles import (
     MIN_SCORE,

@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from affekt.arrays import FloatArray32
 from affekt.errors import UsageError
 from affekt.inference.find.found import MAYBE, Found, concatenate, merge
 from affekt.inference.find.turned import Look, look_any_way_up, turn_face, turned_size
@@ -69,7 +69,7 @@ class YuNetDetector:
         return merge(concatenate(levels))
 
 
-def decode_yunet(level: list[npt.NDArray[np.float32]], stride: int, columns: int) -> Found:
+def decode_yunet(level: list[FloatArray32], stride: int, columns: int) -> Found:
     """One level of YuNet's outputs as the faces over `MAYBE`, in pixels of its input.
 
     Args:
@@ -90,7 +90,7 @@ def decode_yunet(level: list[npt.NDArray[np.float32]], stride: int, columns: int
     return Found(stride * boxes, scores[index].astype(np.float64), stride * points)
 
 
-def _pad_bgr(image_rgb: ImageRgb, multiple: int) -> npt.NDArray[np.float32]:
+def _pad_bgr(image_rgb: ImageRgb, multiple: int) -> FloatArray32:
     """Shape (1, 3, h, w) in BGR order, padded at the right and below to a multiple, 0 to 255."""
     height, width = image_rgb.shape[:2]
     size = (math.ceil(height / multiple) * multiple, math.ceil(width / multiple) * multiple)
