@@ -79,7 +79,7 @@ def _outcome(name: str, size: int, drop_path: float) -> dict[str, Any]:
     except ConfigError as error:
         config = timm.get_pretrained_cfg(name)
         own = config.input_size[-1] if config is not None else size
-        return {**_at_own_size(name, own, drop_path), "said": str(error)}
+        return {"said": str(error), **_at_own_size(name, own, drop_path)}
     except Exception as error:
         return {"outcome": "failed", "said": f"{type(error).__name__}: {error}"}
     return {"outcome": "built"}
@@ -88,8 +88,8 @@ def _outcome(name: str, size: int, drop_path: float) -> dict[str, Any]:
 def _at_own_size(name: str, size: int, drop_path: float) -> dict[str, Any]:
     try:
         _build(name, size, drop_path)
-    except ConfigError:
-        return {"outcome": "refused"}
+    except ConfigError as error:
+        return {"outcome": "refused", "said": str(error)}
     return {"outcome": "built at its own size", "size": size}
 
 
