@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.people import PersonManifest
+from affekt.training import context_export, onnx_graph
 from affekt.training.config import TrainConfig, parse_config
 from affekt.training.context_config import ContextConfig, parse_context_config
 
@@ -20,6 +23,27 @@ LABELS = ["anger", "happiness", "neutral"]
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def traced_once() -> Iterator[None]:
+    """A network that several tests export is traced for the first: that takes seconds."""
+    graphs: dict[str, bytes] = {}
+    trace = onnx_graph.to_onnx
+
+    def once(network: nn.Module, inputs: dict[str, Any], outputs: Any) -> bytes:
+        digest = sha256(repr((str(network), inputs, tuple(outputs))).encode())
+        for name, tensor in sorted(network.state_dict().items()):
+            digest.update(name.encode() + tensor.numpy().tobytes())
+        key = digest.hexdigest()
+        if key not in graphs:
+            graphs[key] = trace(network, inputs, outputs)
+        return graphs[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (onnx_graph, context_export):
+            patch.setattr(module, "to_onnx", once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from affekt.training.context_export import ContextExportOptions, export_context
 from affekt.training.context_loop import train_context
 from affekt.training.face_encoder import face_encoder
 
+pytestmark = pytest.mark.usefixtures("traced_once")
 FIGURES = {
     "drawn": {
         "split": "test", "n": 12, "map": 0.31, "map_ci95": [0.25, 0.37], "ece": 0.04,

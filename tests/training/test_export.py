@@ -27,6 +27,7 @@ from affekt.training.export import ExportOptions, export_bundle
 from affekt.training.loop import train
 from affekt.training.onnx_graph import show_features, trace
 
+pytestmark = pytest.mark.usefixtures("traced_once")
 LABELS = ("anger", "happiness", "neutral")
 FIGURES = {
     "drawn": {

@@ -32,12 +32,11 @@ EXTENDABLE = ("optim.epochs", "optim.patience")
 """What a run may go on with changed, where it is saved after every epoch."""
 
 
-def append_metrics(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+def append_metrics(path: Path, record: dict[str, Any]) -> None:
     """Adds a line; lines of epochs that a killed run had not completed are replaced."""
     earlier = read_metrics(path) if path.exists() else []
     records = [*(line for line in earlier if line["epoch"] < record["epoch"]), record]
     write_atomically(path, "".join(f"{json.dumps(line)}\n" for line in records).encode())
-    return records
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -18,14 +18,12 @@ from affekt.models.fusion import FusionHead
 from affekt.training.checkpoints import (
     BEST,
     CHECKPOINT,
-    CURVES,
     EXTENDABLE,
     METRICS,
     append_metrics,
     identity,
     load_state,
     planned_epochs,
-    read_metrics,
     restoring,
     save_state,
 )
@@ -46,17 +44,14 @@ from affekt.training.context_steps import (
     start_run,
     train_epoch,
 )
+from affekt.training.curves import Curves
 from affekt.training.features import cache_features
 from affekt.training.notices import say_absent, say_resumed
 from affekt.training.processes import Progress, run_processes
 from affekt.training.steps import bare, patience_is_over
-from affekt.view.plots import plot_training
 
 FEATURES_EPOCH = -1
 """The epoch that progress is reported for while features are computed, in people."""
-
-PLOT_EVERY_S = 10.0
-"""Heads train an epoch in less time than a picture of the curves takes."""
 
 FIGURES = {"map": "mean average precision"}
 
@@ -174,7 +169,7 @@ def _train_one(
             planned=planned,
             by_total=optim.schedule == "cosine",
         )
-    plotted = time.monotonic()
+    curves = Curves(out, FIGURES)
     while run.epoch < optim.epochs and not patience_is_over(
         optim.patience, run.epoch, run.best_epoch
     ):
@@ -187,11 +182,11 @@ def _train_one(
         seconds = round(time.monotonic() - started, 2)
         record = {"train_loss": loss, "val": {"people": scores}, "seconds": seconds}
         _record(config, fabric, run, record)
-        if time.monotonic() - plotted > PLOT_EVERY_S:
-            _plot(fabric, out)
-            plotted = time.monotonic()
+        if fabric.is_global_zero:
+            curves.follow()
         fabric.barrier()
-    _plot(fabric, out)
+    if fabric.is_global_zero:
+        curves.finish()
     return out / BEST
 
 
@@ -217,8 +212,3 @@ def _record(config: ContextConfig, fabric: Fabric, run: Run, epoch: dict[str, An
 def _averaged(run: Run) -> dict[str, torch.Tensor]:
     """The averaged weights by their names in the context network."""
     return {name.removeprefix("network."): t for name, t in run.averaged.state.items()}
-
-
-def _plot(fabric: Fabric, out: Path) -> None:
-    if fabric.is_global_zero:
-        plot_training(read_metrics(out / METRICS), out / CURVES, figures=FIGURES)

@@ -24,7 +24,6 @@ from affekt.models.zoo import output_shape
 from affekt.training.checkpoints import (
     BEST,
     CHECKPOINT,
-    CURVES,
     EXTENDABLE,
     METRICS,
     append_metrics,
@@ -37,6 +36,7 @@ from affekt.training.checkpoints import (
     save_state,
 )
 from affekt.training.config import TrainConfig
+from affekt.training.curves import Curves
 from affekt.training.divergence import clip_gradients, require_finite
 from affekt.training.loading import batches_of, loader_of
 from affekt.training.losses import adjusted_cross_entropy, log_priors
@@ -44,7 +44,6 @@ from affekt.training.notices import say_absent, say_resumed
 from affekt.training.processes import Progress, run_processes
 from affekt.training.scores import score_sources
 from affekt.training.steps import bare, decay_groups, patience_is_over, warm_cosine
-from affekt.view.plots import plot_training
 
 PROGRESS = ("epoch", "best_score", "best_epoch")
 ABSENT = (
@@ -91,7 +90,7 @@ def _train(fabric: Fabric, config: TrainConfig, progress: Progress | None) -> Pa
     priors = log_priors(
         torch.from_numpy(source_priors(train_set)).float(), config.loss.logit_adjustment
     ).to(fabric.device)
-    patience = config.optim.patience
+    patience, curves = config.optim.patience, Curves(out)
     while run.epoch < config.optim.epochs and not patience_is_over(
         patience, run.epoch, run.best_epoch
     ):
@@ -103,7 +102,11 @@ def _train(fabric: Fabric, config: TrainConfig, progress: Progress | None) -> Pa
         run.epoch += 1
         seconds = round(time.monotonic() - started, 1)
         _record(config, fabric, run, out, {"train_loss": loss, "val": scores, "seconds": seconds})
+        if fabric.is_global_zero:
+            curves.follow()
         fabric.barrier()
+    if fabric.is_global_zero:
+        curves.finish()
     return out / BEST
 
 
@@ -284,7 +287,7 @@ def _record(
         history = {"config": asdict(config), "epoch": run.epoch - 1, "val": scores}
         spec = replace(network.spec, history=history)
         save_network(out / BEST, network.backbone.state_dict(), spec)
-    plot_training(append_metrics(out / METRICS, record), out / CURVES)
+    append_metrics(out / METRICS, record)
     _save(config, run, out / CHECKPOINT)
 
 
