@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -112,6 +113,19 @@ def test_ctrl_c_leaves_a_valid_stream(affekt, photo: Path, kind: str) -> None:
         assert 0 < len(json.loads(text)) < 4000
     else:
         assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_ctrl_c_works_while_a_pipe_is_waited_for(
+    affekt, photo: Path, tmp_path: Path, before: int
+) -> None:
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    process = affekt(*[photo] * before, pipe)
+    with pipe.open("wb"):  # comes back when the program has opened it too
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[1] == "affekt: stopped; what was written is valid\n"
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize("module", ["affekt.cli.app", "numpy"])

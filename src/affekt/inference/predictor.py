@@ -28,7 +28,7 @@ from affekt.inference.people import (
     people_from_detector,
     people_from_faces,
 )
-from affekt.inference.prepared import Prepared, Preparer, is_full
+from affekt.inference.prepared import Prepared, Preparer, fetched, is_full
 from affekt.inference.readers import CONTEXT_KINDS, open_reader
 from affekt.inference.yolox import PersonDetector, YoloxDetector
 from affekt.media import PIXEL_LIMIT, ImageRgb, Picture, Source
@@ -166,7 +166,7 @@ class Predictor:
         self, pictures: Iterable[Picture | Source | MediaError], keep_images: bool
     ) -> Iterator[Prediction | MediaError]:
         prepare = partial(self._preparer.try_to_prepare, keep_image=keep_images)
-        for batch in grouped(ahead(prepare, pictures), is_full):
+        for batch in grouped(ahead(prepare, map(fetched, pictures)), is_full):
             done = self._run([item for item in batch if isinstance(item, Prepared)])
             for item in batch:
                 yield item if isinstance(item, MediaError) else next(done)

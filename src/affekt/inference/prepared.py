@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from affekt.errors import AffektError, DetectorError, MediaError
 from affekt.inference.find.turned import turn_image
 from affekt.inference.people import FindPeople, Sighting, as_given
 from affekt.media import BUDGET, ImageRgb, Picture, Share, Source, name_of, read_any
-from affekt.media.streams import error_line
+from affekt.media.streams import error_line, may_wait, open_stream
 from affekt.results import BoxXyxy, Face
 
 BATCH_PEOPLE, BATCH_PICTURES = 32, 8
@@ -58,9 +59,7 @@ class Preparer:
         try:
             return self.prepare(item, keep_image=keep_image)
         except MediaError as error:
-            if error.__cause__ is None:
-                error.__context__ = None
-            return error.with_traceback(None)  # either would keep the picture in memory
+            return _alone(error)
 
     def prepare(self, item: Picture | Source, *, keep_image: bool) -> Prepared:
         """What the model needs of a picture.
@@ -86,7 +85,7 @@ class Preparer:
         except AffektError:
             raise
         except Exception as error:  # an object of another library may raise anything
-            raise MediaError(f"{source.name}: cannot be read ({_said(error)})") from error
+            raise _unreadable(source.name, error) from error
 
     def _look(self, image_rgb: ImageRgb, name: str) -> tuple[Sighting, Any]:
         try:
@@ -100,12 +99,44 @@ class Preparer:
             raise DetectorError(f"{name}: the detector failed ({_said(error)})") from error
 
 
+def fetched(item: Picture | Source | MediaError) -> Picture | Source | MediaError:
+    """A picture of which no reading has to be waited for, or the error in its place.
+
+    A pipe is read here, in the caller's thread: there Ctrl-C ends it, in a thread of ours nothing.
+    """
+    if isinstance(item, MediaError):
+        return item
+    source = item if isinstance(item, Source) else Source(name_of(item), item)
+    if not may_wait(source.picture):
+        return item
+    try:
+        with open_stream(source.picture, source.name) as stream:
+            return Source(source.name, stream.read()) if isinstance(stream, BytesIO) else item
+    except MediaError as error:
+        return _alone(error)
+    except Exception as error:  # an object of another library may raise anything
+        return _unreadable(source.name, error)
+
+
 def is_full(batch: Sequence[Prepared | MediaError]) -> bool:
     """Whether a batch is worth running; see `BATCH_PEOPLE`."""
     pictures = [item for item in batch if isinstance(item, Prepared)]
     kept = sum(item.width * item.height for item in pictures if item.image_rgb is not None)
     people = sum(len(item.seen.people) for item in pictures)
     return people >= BATCH_PEOPLE or kept >= BATCH_PIXELS or len(batch) >= BATCH_PICTURES
+
+
+def _alone(error: MediaError) -> MediaError:
+    """The error without what would keep the picture in memory."""
+    if error.__cause__ is None:
+        error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _unreadable(name: str, error: Exception) -> MediaError:
+    unreadable = MediaError(f"{name}: cannot be read ({_said(error)})")
+    unreadable.__cause__ = error
+    return unreadable
 
 
 def _said(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -44,6 +45,21 @@ def open_stream(source: object, name: str) -> BinaryIO:
         return stream
     with stream:
         return io.BytesIO(read_all(stream, name))
+
+
+def may_wait(source: object) -> bool:
+    """Whether reading a picture may take for ever: pipes, terminals, open files without an end.
+
+    >>> may_wait(b""), may_wait("photo.jpg"), may_wait(io.BytesIO())
+    (False, False, False)
+    """
+    try:
+        if isinstance(source, str | PathLike):
+            mode = Path(source).stat().st_mode
+            return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+        return is_file(source) and not source.seekable()  # type: ignore[attr-defined]
+    except Exception:  # of anybody's object; reading it says what is wrong
+        return False
 
 
 def read_all(stream: Readable, name: str) -> bytes:
