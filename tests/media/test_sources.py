@@ -85,7 +85,7 @@ def test_what_is_passed_over_is_told_in_one_line(tmp_path: Path) -> None:
     assert [Path(name).name for name in names(found)] == ["a.jpg", "f.mpo"]
     assert found.note() == (
         "passed over what is not read: 2 .heic (the package pillow-heif reads them), 1 .mp4, "
-        "1 pipe, device or socket, 1 with an odd suffix, 1 without a suffix"
+        "1 pipe or device, 1 with an odd suffix, 1 without a suffix"
     )
     assert expand_sources([str(tmp_path / "a.jpg")]).note() is None
     many = Sources((), {f".{i}": 1 for i in range(20)})

@@ -28,6 +28,9 @@ ACCEPTED = "JPEG, PNG, WebP, BMP, TIFF, GIF and AVIF pictures are accepted"
 
 HEIF_PACKAGE = "pillow-heif"
 
+NOT_REGULAR = "pipe or device"
+"""What a folder's pipes, devices and sockets are counted as, which are never opened."""
+
 
 @cache
 def reads_avif() -> bool:

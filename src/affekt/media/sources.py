@@ -12,7 +12,7 @@ from pathlib import Path
 
 from affekt.errors import MediaError, path_advice
 from affekt.media.copies import MARK
-from affekt.media.formats import ACCEPTED, is_picture_name, kind_of_name
+from affekt.media.formats import ACCEPTED, NOT_REGULAR, is_picture_name, kind_of_name
 from affekt.media.patterns import matching, parse
 from affekt.media.pictures import Picture
 from affekt.media.streams import read_all
@@ -127,7 +127,7 @@ def _pictures(
     found = False
     for listing in listings:
         failed += [listing.error] if listing.error is not None else []
-        passed.update(["pipe, device or socket"] * len(listing.others))
+        passed.update([NOT_REGULAR] * len(listing.others))
         for name in listing.files:
             if is_picture_name(name):
                 path = str(Path(listing.path, name))

@@ -57,7 +57,7 @@ def may_wait(source: object) -> bool:
         if isinstance(source, str | PathLike):
             mode = Path(source).stat().st_mode
             return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
-        return is_file(source) and not source.seekable()  # type: ignore[attr-defined]
+        return is_file(source) and not source.seekable()
     except Exception:  # of anybody's object; reading it says what is wrong
         return False
 

@@ -11,7 +11,7 @@ from affekt.data.sets.naming import FolderNames, split_of, visible, written
 from affekt.data.sets.splits import Entry, digest_of, draw_splits
 from affekt.errors import DataError, UsageError
 from affekt.labels import PRIMARY
-from affekt.media.formats import is_picture_name, kind_of_name
+from affekt.media.formats import NOT_REGULAR, is_picture_name, kind_of_name
 from affekt.media.walking import walk
 
 EXACTLY_LABELS = FolderNames()
@@ -33,7 +33,7 @@ def read_folders(root: Path, names: FolderNames = EXACTLY_LABELS) -> tuple[list[
     entries: list[Entry] = []
     passed = Counter[str]()
     for split, label, folder in _label_folders(root, names):
-        for path in _files(folder):
+        for path in _files(folder, passed):
             if is_picture_name(path.name):
                 inner = split or _inner_split(path.relative_to(folder))
                 entries.append(Entry(path, label, inner, digest_of(path)))
@@ -103,11 +103,12 @@ def _folders(parent: Path, names: FolderNames) -> list[Path]:
     return found
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path, passed: Counter[str]) -> list[Path]:
     found: list[Path] = []
     for listing in walk(folder):
         if listing.error is not None:
             reason = listing.error.strerror
             raise DataError(f"cannot read the folder {listing.path}: {reason}") from listing.error
+        passed.update([NOT_REGULAR] * len(listing.others))
         found += [Path(listing.path, name) for name in listing.files if not name.startswith(".")]
     return sorted(found)
