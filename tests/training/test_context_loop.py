@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +20,7 @@ from affekt.models.context import ContextNetwork, load_context
 from affekt.training.context_config import ContextConfig
 from affekt.training.context_loop import train_context
 from affekt.training.context_steps import learning_share
+from fakes.runs import assert_same_run, records
 
 Recipe = Callable[..., ContextConfig]
 TRAINED = {
@@ -33,36 +28,6 @@ TRAINED = {
     "scene": {"share": "body", "blank_person": True},
 }
 STEADY = {"hidden": 16, "dropout": 0.0, "stream_dropout": 0.0}
-
-KILLED = """
-import json, os, pathlib, signal, sys
-from affekt.training.context_config import parse_context_config
-from affekt.training.context_loop import train_context
-
-def report(epoch, step, steps):
-    if (epoch, step) == (1, 2):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-content = json.loads(pathlib.Path(sys.argv[1]).read_text())
-train_context(parse_context_config(content), report)
-"""
-
-
-def records(out: str | Path) -> list[dict[str, Any]]:
-    lines = (Path(out) / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
-
-
-def assert_same_run(left: ContextConfig, right: ContextConfig, rtol: float = 0.0) -> None:
-    """The same figures, the same best network and the same state to go on from."""
-    first, second = ([load_file(Path(c.run.out) / "best.safetensors")] for c in (left, right))
-    torch.testing.assert_close(first, second, rtol=rtol, atol=rtol)
-    states = [torch.load(Path(c.run.out) / "last.ckpt") for c in (left, right)]
-    for state in states:
-        state.pop("config")
-    torch.testing.assert_close(*states, rtol=rtol, atol=rtol)
-    if not rtol:
-        assert records(left.run.out) == records(right.run.out)
 
 
 def whole(config: ContextConfig, split: str, network: ContextNetwork) -> PersonSample:
@@ -76,17 +41,6 @@ def read(network: ContextNetwork, sample: PersonSample) -> tuple[torch.Tensor, t
         features = network.encode(sample.images, sample.has_face, sample.pictured)
         logits, vad = network(features, sample.has_face, sample.pictured, sample.geometry)
     return logits, vad
-
-
-def as_json(config: ContextConfig) -> dict[str, Any]:
-    """The recipe's content again, without the keys that were left out."""
-
-    def given(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: given(v) for k, v in value.items() if v is not None}
-        return value
-
-    return {"kind": "context", **given(asdict(config))}
 
 
 def test_one_batch_can_be_overfitted(context_recipe: Recipe) -> None:
@@ -189,23 +143,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(context_recipe: Recipe, tmp_p
         train_context(halved, stop_in_the_second_epoch)
     assert [record["epoch"] for record in records(halved.run.out)] == [0]
     train_context(halved)
-    assert_same_run(complete, halved)
-
-
-def test_a_killed_run_leaves_what_can_be_read_and_goes_on(
-    context_recipe: Recipe, tmp_path: Path
-) -> None:
-    killed = context_recipe(run={"out": str(tmp_path / "killed")}, features={"cache": True})
-    (tmp_path / "config.json").write_text(json.dumps(as_json(killed)))
-    call = [sys.executable, "-c", KILLED, str(tmp_path / "config.json")]
-    process = subprocess.run(call, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
-    assert process.returncode == -signal.SIGKILL
-    load_context(Path(killed.run.out) / "best.safetensors")
-    assert [record["epoch"] for record in records(killed.run.out)] == [0]
-    complete = context_recipe(run={"out": str(tmp_path / "whole")}, features={"cache": True})
-    train_context(complete)
-    train_context(killed)
-    assert_same_run(complete, killed)
+    assert_same_run(complete.run.out, halved.run.out)
 
 
 def test_parts_of_a_step_add_up_to_the_step(context_recipe: Recipe, tmp_path: Path) -> None:
@@ -220,29 +158,6 @@ def test_parts_of_a_step_add_up_to_the_step(context_recipe: Recipe, tmp_path: Pa
     ]
     for config in runs:
         train_context(config)
-    weights = [load_file(Path(c.run.out) / "best.safetensors") for c in runs]
-    torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-5)
-
-
-def test_two_processes_give_what_one_gives(context_recipe: Recipe, tmp_path: Path) -> None:
-    """Odd numbers of pictures: nobody is counted twice, no process waits for the other."""
-    runs = [
-        context_recipe(
-            run={"out": str(tmp_path / f"{devices}"), "devices": devices},
-            fusion=STEADY,
-            optim={"epochs": 2, "optimizer": "sgd", "batch": 5},
-            features={"cache": True},
-        )
-        for devices in (1, 2)
-    ]
-    seen: list[tuple[int, int, int]] = []
-    for config in runs:
-        train_context(config, lambda *step: seen.append(step))
-    first, second = (records(config.run.out) for config in runs)
-    for a, b in zip(first, second, strict=True):
-        assert b["val"]["people"]["n"] == 8
-        assert a["val"]["people"] == pytest.approx(b["val"]["people"], rel=1e-4)
-        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-4)
     weights = [load_file(Path(c.run.out) / "best.safetensors") for c in runs]
     torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-5)
 
@@ -323,19 +238,3 @@ def test_the_learning_rate_falls_in_steps_or_as_a_cosine(context_recipe: Recipe)
     assert shares == pytest.approx([1, 1, 0.1, 0.01])
     smooth = context_recipe(optim={"epochs": 10}).optim
     assert [learning_share(smooth, e) for e in (0, 5, 10)] == pytest.approx([1, 0.5, 0])
-
-
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python"]
-
-
-def test_processes_that_torchrun_starts_share_the_work(
-    context_recipe: Recipe, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    config = context_recipe(optim={"epochs": 1}, features={"cache": True})
-    script = tmp_path / "train.py"
-    script.write_text(KILLED.replace("os.kill(os.getpid(), signal.SIGKILL)", "raise SystemExit(9)"))
-    (tmp_path / "config.json").write_text(json.dumps(as_json(config)))
-    call = [*TORCHRUN, sys.executable, str(script), str(tmp_path / "config.json")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    assert subprocess.run(call, env=environment, check=False).returncode == 0, capfd.readouterr()
-    assert records(config.run.out)[0]["val"]["people"]["n"] == 8

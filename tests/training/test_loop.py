@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,39 +18,12 @@ from affekt.errors import ConfigError, DataError
 from affekt.models.build import load_network
 from affekt.training.config import TrainConfig
 from affekt.training.loop import learning_rate, train
+from fakes.runs import assert_same_run, records
 
 Recipe = Callable[..., TrainConfig]
 PLAIN = {"flip": 0.0, "degrees": 0.0, "scale": 0.0, "shift": 0.0, "brightness": 0.0,
          "contrast": 0.0, "colour": 0.0, "grey": 0.0, "blur": 0.0, "downscale": 0.0,
          "jpeg": 0.0, "occlude": 0.0, "background": 0.0, "mask": 0.0}  # fmt: skip
-
-KILLED = """
-import json, os, pathlib, signal, sys
-from affekt.training.config import parse_config
-from affekt.training.loop import train
-
-def report(epoch, step, steps):
-    if (epoch, step) == (1, 2):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-train(parse_config(json.loads(pathlib.Path(sys.argv[1]).read_text())), report)
-"""
-
-
-def records(out: str | Path) -> list[dict[str, Any]]:
-    lines = (Path(out) / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
-
-
-def assert_same_run(left: str, right: str) -> None:
-    """The same figures, the same best network, bit for bit, and the same state to go on from."""
-    assert records(left) == records(right)
-    first, second = (load_file(Path(out) / "best.safetensors") for out in (left, right))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    states = [torch.load(Path(out) / "last.ckpt", weights_only=True) for out in (left, right)]
-    assert states[0].pop("config") == states[1].pop("config")
-    torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
 
 
 def test_one_batch_can_be_overfitted(recipe: Recipe) -> None:
@@ -135,20 +101,6 @@ def test_another_seed_gives_another_run(recipe: Recipe, tmp_path: Path) -> None:
     for seed, out in enumerate(outs):
         train(recipe(run={"out": out, "seed": seed}, optim={"epochs": 1}))
     assert records(outs[0]) != records(outs[1])
-
-
-def test_a_killed_run_leaves_what_can_be_read_and_goes_on(recipe: Recipe, tmp_path: Path) -> None:
-    killed = recipe(run={"out": str(tmp_path / "killed")})
-    (tmp_path / "config.json").write_text(json.dumps(asdict(killed)))
-    call = [sys.executable, "-c", KILLED, str(tmp_path / "config.json")]
-    process = subprocess.run(call, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
-    assert process.returncode == -signal.SIGKILL
-    load_network(Path(killed.run.out) / "best.safetensors")
-    assert [record["epoch"] for record in records(killed.run.out)] == [0]
-    whole = recipe(run={"out": str(tmp_path / "whole")})
-    train(whole)
-    train(killed)
-    assert_same_run(whole.run.out, killed.run.out)
 
 
 def test_lines_of_an_epoch_that_was_not_completed_are_replaced(recipe: Recipe) -> None:
@@ -244,32 +196,3 @@ def test_the_learning_rate_warms_up_and_falls_to_zero(recipe: Recipe) -> None:
 
 def test_without_a_warm_up_the_first_step_has_the_full_rate(recipe: Recipe) -> None:
     assert learning_rate(recipe(optim={"warmup_epochs": 0.0, "lr": 0.1}), 0.0) == 0.1
-
-
-def test_two_processes_validate_each_face_once_with_the_network_that_is_saved(
-    recipe: Recipe, tmp_path: Path, write_faces: Callable[..., Manifest]
-) -> None:
-    """Odd numbers of faces must leave no process waiting for the other."""
-    write_faces(tmp_path / "odd", "odd", ("anger", "neutral", "fear"), {"train": 11, "val": 3})
-    labels = ["anger", "neutral", "fear"]
-    config = recipe(
-        run={"devices": 2},
-        optim={"epochs": 2, "batch": 16},
-        data={"manifests": [str(tmp_path / "odd")], "labels": labels},
-    )
-    seen: list[tuple[int, int, int]] = []
-    network = load_network(train(config, lambda *step: seen.append(step)))
-    assert seen == [(epoch, step, 2) for epoch in (0, 1) for step in (1, 2)]
-    manifests = [Manifest.open(path) for path in config.data.manifests]
-    dataset = FaceDataset(manifests, "val", config.data.labels, 32)
-    with torch.inference_mode():
-        logits = network(torch.stack([sample.face for sample in dataset]))
-    expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(dataset.targets))
-    recorded = network.spec.history["val"]["odd"]
-    assert recorded["n"] == 9
-    assert recorded["loss"] == pytest.approx(expected.item(), rel=1e-4)
-
-
-def test_an_error_in_a_process_is_the_error_of_the_run(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no manifest at"):
-        train(recipe(run={"devices": 2}, data={"manifests": [str(tmp_path / "absent")]}))
