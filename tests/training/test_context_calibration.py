@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 
 
 def test_probabilities_follow_the_number_of_annotators() -> None:
-    logits = np.repeat(RNG.normal(-2, 1, (20_000, 1)), len(CATEGORIES), axis=1)
+    logits = np.repeat(RNG.normal(-2, 1, (5_000, 1)), len(CATEGORIES), axis=1)
     single = 1 / (1 + np.exp(-logits))
     five, three = (RNG.random(logits.shape) < 1 - (1 - single) ** n for n in (5, 3))
     exponent = annotator_exponent((1 - 0.9, 1 - 0.9**5), (1, 5), 3)

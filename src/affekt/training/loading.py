@@ -40,13 +40,14 @@ def batches_of(loader: Iterable[Batch]) -> Iterator[Batch]:
         yield from loader
     except Exception as error:
         message = str(error)
+        if not message.startswith((FROM_WORKER, KILLED)):
+            raise
+        error.__traceback__ = None  # torch's frames hold the error that holds them, and the workers
         if message.startswith(KILLED):
             raise DataError(
                 f"a process that prepares batches ended ({message.splitlines()[0]}): if memory is "
                 "short, lower data.workers or optim.batch"
             ) from None
-        if not message.startswith(FROM_WORKER):
-            raise
         kind = type(error)
         if isinstance(error, AffektError):
             raise kind(_own_message(message, f"{kind.__module__}.{kind.__qualname__}")) from None
