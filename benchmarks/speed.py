@@ -6,7 +6,8 @@ Without ``--photos`` the pictures are the packaged photo of one astronaut (512 x
 of it with 2 and 6 faces (1024 x 512, 1536 x 1024). All models take turns in every round, and the
 medians are reported. Cold starts and memory are those of an environment with Affekt alone, as
 users install it. Peers read faces alone, and so does Affekt beside them (``--model``); people in
-context (``--context``) have rows of their own, cold starts and memory are theirs.
+context (``--context``) have rows of their own, cold starts and memory are theirs. Photos of 2.6
+megapixels are another turn, in which an earlier Affekt can take part (``--before CHECKOUT``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -37,18 +37,16 @@ from affekt.bundle import Bundle, find_bundle
 from affekt.errors import AffektError, MediaError
 from affekt.inference.predictor import Predictor
 from affekt.inference.runtime import FaceModel
-from affekt.media import Source, expand_sources, read_picture, write_picture
 from flops import count_flops
 from launch import launch, processor
 from output import table, write
-from peers.environment import BUILD, PEERS, core_environment, say, size_mb
+from peers.environment import BUILD, PEERS, core_environment, earlier, say, size_mb
 from peers.worker import Worker
+from photos import find_photos, large_photos, photos_note
 
 BATCHES = (1, 16)
 FACES = 480
 """Faces per round through a model alone; a multiple of every batch."""
-MONTAGES = ((1, 1), (2, 1), (3, 2))
-"""Columns and rows of astronauts in the pictures that are used by default."""
 
 MATRIX = """
 import sys, time
@@ -87,6 +85,7 @@ def main() -> int:
             "machine": {**_machine(), "cores": cores},
             "photos": photos_note(photos, bool(options.photos)),
             **side_by_side(bundle, context, photos, cores, options.rounds),
+            "large": on_large_photos(bundle, options.before, cores, options.rounds),
             **installed(bundle, context, photos, options),
         }
     except AffektError as error:
@@ -129,6 +128,29 @@ def side_by_side(
         "rates_per_second": {name: asdict(rate) for name, rate in rates.items()},
         "faces_found": found,
         "rounds": rounds,
+    }
+
+
+def on_large_photos(bundle: Bundle, before: Path | None, cores: int, rounds: int) -> dict[str, Any]:
+    """Affekt, an earlier one and its peers on photos of 2.6 megapixels, in turns."""
+    photos, predictor = large_photos(), load(bundle.folder, threads=cores)
+    peers = {key: f"{key} {peer.version}" for key, peer in PEERS.items()}
+    with ExitStack() as stack:
+        workers = {peers[key]: stack.enter_context(Worker(peer)) for key, peer in PEERS.items()}
+        if before is not None:
+            peer = earlier(before)
+            workers[f"Affekt {peer.version}"] = stack.enter_context(Worker(peer))
+        turns = {name: partial(their_photos, worker, photos) for name, worker in workers.items()}
+        own = {"Affekt": partial(own_single, predictor, photos)}
+        own["Affekt, as a stream"] = partial(own_stream, predictor, photos)
+        found = {name: _ask_photos(worker, photos)["faces"] for name, worker in workers.items()}
+        rates = take_turns({**own, **turns}, rounds)
+    count = sum(len(frame.people) for frame in predictor.predict([*photos]))
+    found |= dict.fromkeys(own, count)
+    return {
+        "pictures": len(photos),
+        "rates_per_second": {name: asdict(rate) for name, rate in rates.items()},
+        "faces_found": found,
     }
 
 
@@ -238,31 +260,6 @@ def grown(
     }
 
 
-def find_photos(sources: list[str]) -> list[Path]:
-    """The pictures given, or the packaged one and montages of it."""
-    if not sources:
-        return _montages()
-    found = []
-    for item in expand_sources(sources).items:
-        if isinstance(item, MediaError):
-            raise item
-        if not isinstance(item, Source) or not isinstance(item.picture, str):
-            raise MediaError(f"{item.name}: give files")
-        found.append(Path(item.picture))
-    return found
-
-
-def photos_note(photos: list[Path], given: bool) -> dict[str, Any]:
-    """What the pictures are, without their names where they are not ours."""
-    sizes = [read_picture(photo).shape for photo in photos]
-    montages = "the packaged astronaut photo and montages of it, 1, 2 and 6 faces each"
-    return {
-        "what": "photos given" if given else montages,
-        "count": len(photos),
-        "mean_megapixels": statistics.mean(s[0] * s[1] for s in sizes) / 1e6,
-    }
-
-
 def page(figures: dict[str, Any]) -> str:
     """The Markdown page."""
     return "\n\n".join(
@@ -275,6 +272,8 @@ def page(figures: dict[str, Any]) -> str:
             f"{max(BATCHES)} it reaches {figures['limit_share']:.0%} of the machine's limit, "
             f"{figures['rates_per_second']['limit']['median'] / 1e9:.0f} GFLOP/s in a large "
             "float32 matrix product.",
+            "## Photos of 2.6 megapixels, file to emotions of faces",
+            _large_table(figures["large"]),
             "## Cold start and size",
             _cold_table(figures),
             "## Memory and time against the number of pictures (`affekt predict FOLDER`)",
@@ -317,6 +316,16 @@ def _rates_table(figures: dict[str, Any]) -> str:
     return table(["", "Affekt", *(f"{key} {peer.version}" for key, peer in PEERS.items())], rows)
 
 
+def _large_table(large: dict[str, Any]) -> str:
+    rates, found = large["rates_per_second"], large["faces_found"]
+    own = rates["Affekt"]["median"]
+    rows = [
+        [name, _rate(rate), f"{own / rate['median']:.1f}", str(found[name])]
+        for name, rate in rates.items()
+    ]
+    return table(["", "pictures per second", "Affekt is faster by", "faces found"], rows)
+
+
 def _cold_table(figures: dict[str, Any]) -> str:
     cold, size = figures["cold_start_s"], figures["size_mb"]
     titles = {
@@ -355,21 +364,6 @@ def _ask_photos(worker: Worker, photos: list[Path]) -> dict[str, Any]:
     return worker.ask(do="photos", paths=[str(photo) for photo in photos])
 
 
-def _montages() -> list[Path]:
-    """Twelve files: each montage four times, so that a round lasts long enough to be timed."""
-    folder = BUILD / "benchmarks" / "photos"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with as_file(files("affekt") / "assets" / "astronaut.jpg") as path:
-        astronaut = read_picture(path)
-    made = []
-    for number in range(4):
-        for columns, rows in MONTAGES:
-            made.append(folder / f"{columns}x{rows}_{number}.jpg")
-            write_picture(made[-1], np.tile(astronaut, (rows, columns, 1)))
-    return made
-
-
 def _spread(values: list[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
@@ -398,6 +392,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--photos", nargs="+", default=[], help="files, folders or patterns")
     parser.add_argument("--model", default="face", help="name or folder of a bundle")
     parser.add_argument("--context", default="context", help="likewise, of people in context")
+    parser.add_argument("--before", type=Path, help="checkout of an earlier Affekt")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 1000])

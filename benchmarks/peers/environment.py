@@ -22,12 +22,14 @@ class Peer:
         version: the one measured.
         needs: what it needs to run, in place of its own requirements.
         worker: the script that drives it in its environment, see `peers.worker`.
+        on_index: False where ``needs`` holds the package itself.
     """
 
     name: str
     version: str
     needs: tuple[str, ...]
     worker: str
+    on_index: bool = True
 
     def python(self) -> Path:
         """The Python of its environment, which is built if it is not there."""
@@ -36,7 +38,8 @@ class Peer:
         if not built.exists():
             python = make_environment(folder)
             pip(python, *self.needs)
-            pip(python, "--no-deps", f"{self.name}=={self.version}")
+            if self.on_index:
+                pip(python, "--no-deps", f"{self.name}=={self.version}")
             built.touch()
         return python_of(folder)
 
@@ -59,6 +62,13 @@ PEERS = {
     )
 }
 """Packages that install from the index with their weights inside."""
+
+
+def earlier(checkout: Path) -> Peer:
+    """An earlier Affekt, named by the commit of its checkout."""
+    command = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return Peer("earlier", commit, (str(checkout),), "affekt_worker.py", on_index=False)
 
 
 def core_environment() -> Path:

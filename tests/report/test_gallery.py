@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.resources import as_file, files
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from affekt.data.manifests.people import PersonManifest, write_people
 from affekt.evaluation.predictions import UNKNOWN
 from affekt.heads import Kind
 from affekt.report.gallery import (
@@ -91,6 +94,18 @@ def test_pictures_of_people_are_small_and_can_be_blurred(write_drawn_people, tmp
     assert dict(chosen_pictures(manifest, keys, blur=True)) != plain
     wide = np.zeros((500, 2000, 3), np.uint8)
     assert len(picture_uri(wide, (0.0, 0.0, 50.0, 50.0))) < 8000
+
+
+def test_a_face_that_the_manifest_does_not_know_is_blurred_too(write_drawn_people, tmp_path):
+    drawn = write_drawn_people(tmp_path, {"test": (1,)})
+    row = replace(next(iter(drawn.rows())), face=None)
+    with as_file(files("affekt") / "assets" / "astronaut.jpg") as path:
+        face = Image.open(path).crop((130, 10, 418, 202)).resize((96, 64))
+    face.save(tmp_path / "test-0.png")
+    write_people(tmp_path, [row], root=".", note={})
+    manifest, key = PersonManifest.open(tmp_path), (row.source, row.id)
+    sharp, soft = (dict(chosen_pictures(manifest, {key}, blur=blur))[key] for blur in (False, True))
+    assert len(soft) < len(sharp)
 
 
 def test_faces_of_equal_id_in_two_sources_are_told_apart(write_faces, tmp_path):

@@ -18,6 +18,8 @@ from affekt.data.manifests.people import PersonManifest, read_person_picture
 from affekt.evaluation.metrics.single_label import negative_log_likelihoods
 from affekt.evaluation.predictions import Output, Predictions
 from affekt.heads import Kind
+from affekt.inference.find.faces import load_face_detector
+from affekt.inference.people import FindPeople, as_given, faces_alone
 from affekt.media import ImageRgb
 from affekt.results import BoxXyxy
 from affekt.view.draw import blur_faces
@@ -176,29 +178,43 @@ def picture_uri(image_rgb: ImageRgb, box_xyxy: BoxXyxy, faces: Iterable[BoxXyxy]
 def chosen_pictures(
     manifest: Manifest | PersonManifest, keys: Collection[RowKey], *, blur: bool = False
 ) -> Iterator[tuple[RowKey, str]]:
-    """The key and picture of each chosen row; with ``blur``, all known faces are blurred."""
-    yield from _PICTURES[type(manifest)](manifest, keys, blur)
+    """The key and picture of each chosen row.
+
+    With ``blur``, all faces that the manifest knows, and whatever else may be one, are blurred.
+    """
+    find = faces_alone(load_face_detector()) if blur else None
+    yield from _PICTURES[type(manifest)](manifest, keys, find)
 
 
 def _pictures_of_people(
-    manifest: PersonManifest, keys: Collection[RowKey], blur: bool
+    manifest: PersonManifest, keys: Collection[RowKey], find: FindPeople | None
 ) -> Iterator[tuple[RowKey, str]]:
     for group in manifest.pictures():
         chosen = [row for row in group if (row.source, row.id) in keys]
         if chosen:
             image = read_person_picture(manifest, chosen[0])
-            faces = [row.face.box_xyxy for row in group if row.face and blur]
+            known = [row.face.box_xyxy for row in group if row.face]
+            faces = _all_faces(find, image, known)
             for row in chosen:
                 yield (row.source, row.id), picture_uri(image, row.box_xyxy, faces)
 
 
 def _pictures_of_faces(
-    manifest: Manifest, keys: Collection[RowKey], blur: bool
+    manifest: Manifest, keys: Collection[RowKey], find: FindPeople | None
 ) -> Iterator[tuple[RowKey, str]]:
     for row in manifest.rows():
         if (row.source, row.id) in keys:
-            image, faces = read_face_picture(manifest, row), [row.box_xyxy] if blur else []
+            image = read_face_picture(manifest, row)
+            faces = _all_faces(find, image, [row.box_xyxy])
             yield (row.source, row.id), picture_uri(image, row.box_xyxy, faces)
+
+
+def _all_faces(find: FindPeople | None, image_rgb: ImageRgb, known: list[BoxXyxy]) -> list[BoxXyxy]:
+    """What is to be blurred; nothing where nobody is to look for it."""
+    if find is None:
+        return []
+    seen = as_given(find(image_rgb, ""), image_rgb)
+    return [*known, *(face.box_xyxy for face in seen.faces)]
 
 
 _PICTURES: Mapping[type, Callable[..., Iterator[tuple[RowKey, str]]]] = {

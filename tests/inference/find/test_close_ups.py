@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -12,7 +16,7 @@ from affekt.arrays import FloatArray
 from affekt.geometry import iou_xyxy
 from affekt.inference.find.faces import YUNET
 from affekt.inference.find.yunet import YuNetDetector
-from affekt.media import ImageRgb
+from affekt.media import ImageRgb, read_picture, resize
 from affekt.results import BoxXyxy
 
 BICUBIC = Image.Resampling.BICUBIC
@@ -83,3 +87,43 @@ def test_a_real_face_is_found_once_at_any_size(
     assert look.rotation == 0
     assert len(look.faces) == 1
     assert iou_xyxy(look.faces[0].box_xyxy, expected)[0, 0] > 0.6
+
+
+def test_a_close_up_of_960_pixels_has_one_face(real_data: Path, detector: YuNetDetector) -> None:
+    """As many faces as were missed, doubled or seen with ghosts before there was a whole look."""
+    archive = real_data / "expw7.zip"
+    if not archive.is_file():
+        pytest.skip("no expw7.zip")
+    seen, right = 0, 0
+    with zipfile.ZipFile(archive) as faces:
+        names = [name for name in faces.namelist() if name.endswith(".jpg")]
+        for name in names[::150]:
+            picture = read_picture(io.BytesIO(faces.read(name)))
+            single = detector.detect(picture)
+            if len(single) != 1 or single[0].score < 0.9:
+                continue
+            for side in (960, 961):
+                found = detector.detect(resize(picture, side, side))
+                scale = side / max(picture.shape)
+                overlap = iou_xyxy(
+                    [face.box_xyxy for face in found], np.multiply(single[0].box_xyxy, scale)
+                )
+                right += len(found) == 1 and overlap[0, 0] > 0.6
+                seen += 1
+    assert right >= 0.9 * seen
+
+
+@pytest.mark.parametrize("name", ["obama.jpg", "two_people.jpg"])
+def test_real_photos_at_any_size(name: str, real_data: Path, detector: YuNetDetector) -> None:
+    photo = read_picture(real_data / "media" / name)
+    expected = detector.detect(photo)
+    height, width = photo.shape[:2]
+    smallest = min(face.box_xyxy[3] - face.box_xyxy[1] for face in expected)
+    for long in (320, 640, 959, 960, 961, 1600, 1921, 3000):
+        scale = long / max(width, height)
+        if scale * smallest < SMALLEST:
+            continue
+        found = detector.detect(resize(photo, round(width * scale), round(height * scale)))
+        assert len(found) == len(expected)
+        boxes = np.array([face.box_xyxy for face in expected]) * scale
+        assert iou_xyxy([face.box_xyxy for face in found], boxes).max(axis=1).min() > 0.6
