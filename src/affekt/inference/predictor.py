@@ -200,7 +200,7 @@ def load(
         boxes: for a context model, the people themselves: left, top, right, bottom in pixels by
             the name or path of the picture, or a CSV or JSON file of them, see
             `affekt.inference.boxes_file`. A picture that is not named has nobody in it.
-        threads: for one run of the model; all cores by default.
+        threads: for one run of the model, or of a detector's file; all cores by default.
         max_pixels: pictures with more are refused before they are decoded.
 
     Raises:
@@ -210,7 +210,7 @@ def load(
     """
     check_threads(threads)
     if face_detector is None or isinstance(face_detector, str | Path):
-        face_detector = load_face_detector(face_detector)
+        face_detector = load_face_detector(face_detector, threads)
     if isinstance(person_detector, str | Path):
         person_detector = YoloxDetector(person_detector, threads)
     return Predictor(
