@@ -23,7 +23,7 @@ from lightning_fabric import Fabric
 
 import output
 from affekt.arrays import FloatArray
-from affekt.data.manifests.people import PersonManifest, picture_of
+from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.people import PersonDataset
 from affekt.errors import UsageError
 from affekt.evaluation.figures import PERCENT, measure
@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
 def _people(config: ContextConfig) -> tuple[People, LabelledPeople | None]:
     """Everybody with the features of all streams, and the labels without pictures."""
     network = network_of(config)
-    manifests = [PersonManifest.open(path) for path in config.data.manifests]
+    manifests = [Manifest.open(path) for path in config.data.manifests]
     dataset = PersonDataset(
         manifests,
         ("train", "val"),
@@ -92,7 +92,7 @@ def _people(config: ContextConfig) -> tuple[People, LabelledPeople | None]:
         views=config.features.views,
         dtype=config.features.dtype,
     )
-    others = [PersonManifest.open(path) for path in config.data.labels_only]
+    others = [Manifest.open(path) for path in config.data.labels_only]
     return People(dataset, store), read_labelled(others, manifests) if others else None
 
 
@@ -145,7 +145,7 @@ def _outputs(
 
 
 def _samples(dataset: PersonDataset, outputs: Outputs) -> Sampled[str]:
-    pictures = np.unique([picture_of(row) for row in dataset.rows], return_inverse=True)[1]
+    pictures = np.unique([row.unit or row.picture for row in dataset.rows], return_inverse=True)[1]
     return sample(partial(_mean_figures, dataset, outputs), pictures, Bootstrap())
 
 

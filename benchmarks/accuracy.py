@@ -26,18 +26,19 @@ import numpy.typing as npt
 
 from affekt.arrays import FloatArray
 from affekt.bundle import Bundle, find_bundle
-from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_face_crop, read_row_picture
+from affekt.data.manifests.row import Row
 from affekt.errors import AffektError, DataError, UsageError
 from affekt.evaluation.evaluate import judge
 from affekt.evaluation.evaluation import Evaluation
 from affekt.evaluation.predictions import Predictions
-from affekt.evaluation.reading.faces import HEAD, PROTOCOLS, predict_faces
+from affekt.evaluation.reading.faces import PROTOCOLS, predict_faces
 from affekt.evaluation.reading.rows import ALL
 from affekt.evaluation.resampling import Bootstrap, Estimate
-from affekt.geometry import face_crop_matrix
+from affekt.heads import PRIMARY_HEAD
 from affekt.inference.runtime import FaceModel
 from affekt.labels import parse_emotion
-from affekt.media import warp
 from output import table, write
 from peers.environment import PEERS, Peer, say
 from peers.worker import Worker
@@ -116,7 +117,7 @@ def measure(
 
 
 def peer_probabilities(
-    peer: Peer, rows: Iterable[FaceRow], manifest: Manifest, mine: Predictions, size: int
+    peer: Peer, rows: Iterable[Row], manifest: Manifest, mine: Predictions, size: int
 ) -> dict[str, FloatArray]:
     """A peer's probabilities of the faces, each way to see them, in Affekt's order of labels."""
     parts: dict[str, list[FloatArray]] = {variant: [] for variant in VARIANTS}
@@ -126,7 +127,7 @@ def peer_probabilities(
         while chunk := list(islice(rows, CHUNK)):
             np.savez(file, **_arrays(manifest, chunk, size))
             answer = worker.ask(do="classify", file=str(file), variants=VARIANTS)
-            columns = _columns(answer["labels"], mine.outputs[HEAD].labels)
+            columns = _columns(answer["labels"], mine.outputs[PRIMARY_HEAD].labels)
             for variant, values in answer["probabilities"].items():
                 parts[variant].append(np.asarray(values, dtype=np.float64)[:, columns])
     return {variant: np.concatenate(values) for variant, values in parts.items()}
@@ -160,26 +161,27 @@ def _columns(theirs: list[str], ours: tuple[str, ...]) -> list[int]:
     return [meant.index(label) for label in ours]
 
 
-def _rows(manifest: Manifest, split: str, mine: Predictions) -> Iterator[FaceRow]:
+def _rows(manifest: Manifest, split: str, mine: Predictions) -> Iterator[Row]:
     """The faces that were scored, in the same order."""
     scored = set(zip(mine.sources, mine.ids, strict=True))
     rows = manifest.rows(None if split == ALL else split)
     return (row for row in rows if (row.source, row.id) in scored)
 
 
-def _arrays(manifest: Manifest, rows: list[FaceRow], size: int) -> dict[str, Any]:
+def _arrays(manifest: Manifest, rows: list[Row], size: int) -> dict[str, Any]:
     arrays: dict[str, npt.NDArray[Any]] = {}
     for i, row in enumerate(rows):
-        picture = read_face_picture(manifest, row)
-        arrays[f"picture_{i}"] = picture
-        arrays[f"crop_{i}"] = warp(picture, face_crop_matrix(row.box_xyxy, size, row.roll), size)
-        arrays[f"box_{i}"] = np.asarray(row.box_xyxy)
+        arrays[f"picture_{i}"] = read_row_picture(manifest, row)
+        arrays[f"crop_{i}"] = read_face_crop(manifest, row, size)
+        arrays[f"box_{i}"] = np.asarray(None if row.face is None else row.face.box_xyxy)
     return arrays
 
 
 def _said_by(mine: Predictions, probabilities: FloatArray) -> Predictions:
     """What another model says of the same faces."""
-    return replace(mine, outputs={HEAD: replace(mine.outputs[HEAD], predicted=probabilities)})
+    return replace(
+        mine, outputs={PRIMARY_HEAD: replace(mine.outputs[PRIMARY_HEAD], predicted=probabilities)}
+    )
 
 
 def _score(

@@ -171,9 +171,9 @@ def _make(source: Path, persons: int, labels: str | None) -> None:
 
 def _counts(work: Path) -> dict[str, int]:
     """Persons in use of each split."""
-    from affekt.data.manifests.people import PersonManifest  # noqa: PLC0415 (lean until then)
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415 (lean until then)
 
-    manifest = PersonManifest.open(work)
+    manifest = Manifest.open(work)
     return {split: manifest.count(split) for split in ("train", "val", "test")}
 
 
@@ -193,12 +193,13 @@ def keep_crops(manifest: Path, out: Path, limit_mb: float) -> None:
     """
     from PIL import Image  # noqa: PLC0415
 
-    from affekt.data.manifests.people import PersonManifest, read_person_picture  # noqa: PLC0415
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
+    from affekt.data.manifests.pictures import read_row_picture  # noqa: PLC0415
 
-    opened, kept = PersonManifest.open(manifest), []
+    opened, kept = Manifest.open(manifest), []
     for row in opened.rows():
-        picture = Image.fromarray(read_person_picture(opened, row))
-        body = picture.crop(tuple(map(round, row.box_xyxy)))  # type: ignore[arg-type]
+        picture = Image.fromarray(read_row_picture(opened, row))
+        body = picture.crop(tuple(map(round, row.person_xyxy)))  # type: ignore[arg-type]
         kept.append([_pixels(body, BODY), _pixels(picture, SCENE)])
         if len(kept) % 100 == 0 and _resident_mb() > limit_mb:
             break

@@ -200,9 +200,7 @@ def statistics_of(labels: Path) -> Statistics:
         looks.append((picture.source, picture.width, picture.height))
         scale = np.array([picture.width, picture.height] * 2)
         people[picture.split] += [
-            AnnotatedPerson(
-                _box(np.array(p.box_xyxy) / scale), p.categories, p.vad, (), p.gender, p.age
-            )
+            AnnotatedPerson(_box(np.array(p.box_xyxy) / scale), p.categories, p.vad, (), p.groups)
             for p in picture.people
         ]
     looks.sort(key=lambda look: (look[0], look[1] * look[2]))
@@ -251,8 +249,10 @@ def _made_up(split: str, rng: np.random.Generator) -> AnnotatedPerson:
         categories or ("Engagement",),
         (valence, arousal, dominance),
         (),
-        str(rng.choice([*GENDERS], p=[*GENDERS.values()])),
-        str(rng.choice([*AGES], p=[*AGES.values()])),
+        {
+            "gender": str(rng.choice([*GENDERS], p=[*GENDERS.values()])),
+            "age": str(rng.choice([*AGES], p=[*AGES.values()])),
+        },
     )
 
 
@@ -284,8 +284,7 @@ def _person(
         "body_bbox": np.round(corners, 2)[None],
         "annotations_categories": _structs([{"categories": _cell(names)} for names, _ in votes]),
         "annotations_continuous": _structs([dict(zip(VAD, v, strict=True)) for _, v in votes]),
-        "gender": person.gender,
-        "age": person.age,
+        **person.groups,
     }
     if split == "train":
         return said

@@ -20,9 +20,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from affekt.arrays import FloatArray
-from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture
-from affekt.data.sets.framing import find_face_in_crop, roll_of
-from affekt.geometry import face_crop_matrix
+from affekt.crops import face_matrix
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_face_crop
+from affekt.data.sets.framing import find_face_in_crop
+from affekt.geometry import roll_degrees
 from affekt.inference.find.faces import FaceDetector, load_face_detector
 from affekt.labels import PRIMARY
 from affekt.media import FORMATS, ImageRgb, read_picture, resize, warp, write_picture
@@ -126,7 +128,7 @@ def _set_row(title: str, manifest: Manifest) -> Row:
     for row in manifest.rows():
         crops = by_label.get(row.label or "")
         if crops is not None and len(crops) < PER_LABEL:
-            crops.append(_crop(read_face_picture(manifest, row), row))
+            crops.append(read_face_crop(manifest, row, SIZE))
     crops = [crop for group in zip(*by_label.values(), strict=False) for crop in group][:PER_SET]
     cells = [(f"mean of {len(crops)}", _mean(crops))]
     cells += [(f"{label}, mean of {len(own)}", _mean(own)) for label, own in by_label.items()]
@@ -148,7 +150,7 @@ def _detected(files: Iterable[Path], detector: FaceDetector) -> Iterator[ImageRg
         for face in detector.detect(image):
             x1, y1, x2, y2 = face.box_xyxy
             if max(x2 - x1, y2 - y1) >= SMALLEST and _frontal(face):
-                yield warp(image, face_crop_matrix(face.box_xyxy, SIZE, roll_of(face)), SIZE)
+                yield warp(image, face_matrix(face, SIZE), SIZE)
 
 
 def _frontal(face: Face) -> bool:
@@ -160,11 +162,7 @@ def _frontal(face: Face) -> bool:
         return True
     left, right, nose = np.array(face.landmarks_xy[:3])
     off_middle = abs(nose[0] - (left[0] + right[0]) / 2)
-    return bool(off_middle < (right[0] - left[0]) / 6 and abs(roll_of(face)) < 15)
-
-
-def _crop(image_rgb: ImageRgb, row: FaceRow) -> ImageRgb:
-    return warp(image_rgb, face_crop_matrix(row.box_xyxy, SIZE, row.roll), SIZE)
+    return bool(off_middle < (right[0] - left[0]) / 6 and abs(roll_degrees(face.landmarks_xy)) < 15)
 
 
 def _mean(crops: list[ImageRgb]) -> ImageRgb:

@@ -27,7 +27,8 @@ import output
 from affekt.bundle import StreamSpec
 from affekt.crops import crop_stream
 from affekt.data.augment.people import PersonAugmentConfig
-from affekt.data.manifests.people import PersonManifest, read_person_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.torch.people import PersonDataset
 from affekt.models.encoder import build_encoder
 from affekt.training.features import cache_features
@@ -41,7 +42,7 @@ FULL = 34_320
 def main() -> None:
     """Measure, print and write."""
     options = _options()
-    manifest = PersonManifest.open(options.data)
+    manifest = Manifest.open(options.data)
     splits = ("train", "val", "test")
     streams = _streams()
     plain = PersonDataset([manifest], splits, streams)
@@ -92,7 +93,7 @@ def _parts(plain: PersonDataset, varied: PersonDataset) -> dict[str, float]:
 
 def _decode(dataset: PersonDataset, item: int) -> Any:
     picture = dataset.items[item]
-    return read_person_picture(picture.manifest, dataset.rows[picture.first])
+    return read_row_picture(picture.manifest, dataset.rows[picture.first])
 
 
 def _encoding(dataset: PersonDataset, pictures: int) -> dict[str, float]:
@@ -149,7 +150,7 @@ def _keep_all(dataset: PersonDataset) -> dict[str, Any]:
     for place, row in enumerate(dataset.rows):
         picture = _decode(dataset, int(dataset.pictures[place]))
         for name, spec in dataset.streams.items():
-            crop = crop_stream(picture, name, spec, row.box_xyxy, row.face)
+            crop = crop_stream(picture, name, spec, row.person_xyxy, row.face)
             black = np.zeros((spec.size, spec.size, 3), np.uint8)
             crops[name].append(black if crop is None else crop)
     return {name: np.stack(each) for name, each in crops.items()}

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import output
-from affekt.data.manifests.people import PersonManifest, PersonRow, write_people
+from affekt.data.manifests.manifest import Manifest, write_manifest
+from affekt.data.manifests.row import Row
 from affekt.training.checkpoints import METRICS, read_metrics
 from affekt.training.context_config import ContextConfig, StreamsConfig, load_context_config
 from affekt.training.context_loop import train_context
@@ -34,7 +35,7 @@ BY_HEART = 24
 def main() -> None:
     """Train, measure, print and write."""
     options = _options()
-    manifest = PersonManifest.open(options.data)
+    manifest = Manifest.open(options.data)
     figures: dict[str, Any] = {
         "data": manifest.note.get("set", manifest.path.parent.name),
         "people": {split: manifest.count(split) for split in ("train", "val")},
@@ -42,7 +43,8 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         few = Path(folder) / "few"
-        write_people(few, _few(manifest), root=str(manifest.root.resolve()), note={})
+        root = str(manifest.root.resolve())
+        write_manifest(few, _few(manifest), labels=manifest.labels, root=root, note={})
         for name in options.recipes:
             config = _config(name, options.data, Path(folder) / name, name in options.random)
             figures["recipes"][name] = {
@@ -64,7 +66,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _few(manifest: PersonManifest) -> Iterator[PersonRow]:
+def _few(manifest: Manifest) -> Iterator[Row]:
     """The same first people as training and as validation split."""
     rows = list(islice(manifest.rows("train"), BY_HEART))
     yield from rows

@@ -15,11 +15,12 @@ from PIL import Image
 from scipy.io import savemat
 
 from affekt.bundle import Bundle, BundleInfo, StreamSpec, write_bundle
-from affekt.data.manifests.manifest import FaceRow, Manifest, write_manifest
-from affekt.data.manifests.people import PersonManifest, PersonRow, write_people
+from affekt.data.manifests.manifest import Manifest, write_manifest
+from affekt.data.manifests.row import Row
 from affekt.labels import CATEGORIES, PRIMARY, PRIMARY_AND_CONTEMPT
 from affekt.results import Face
 from fakes.networks import TINY_INPUTS, TINY_SIZE, tiny_encoder, tiny_head, tiny_model
+from fakes.rows import FACES, PEOPLE
 
 
 @pytest.fixture(scope="session")
@@ -148,14 +149,14 @@ def write_faces() -> WriteFaces:
     ) -> Manifest:
         generator = np.random.default_rng(len(source))
         rows = [
-            FaceRow(
+            Row(
                 id=f"{split}-{label}-{i}",
                 source=source,
                 split=split,
                 width=40,
                 height=40,
-                box_xyxy=(2.0, 2.0, 38.0, 38.0),
-                soft={label: 1.0},
+                face=Face((2.0, 2.0, 38.0, 38.0), 1.0),
+                shares={label: 1.0},
                 label=label,
                 content=draw_face(generator, PRIMARY_AND_CONTEMPT.index(label), masked=masked),
             )
@@ -163,13 +164,13 @@ def write_faces() -> WriteFaces:
             for label in labels
             for i in range(count)
         ]
-        write_manifest(folder, rows, labels=PRIMARY_AND_CONTEMPT, root=".", note={})
+        write_manifest(folder, rows, labels=FACES, root=".", note={})
         return Manifest.open(folder)
 
     return write
 
 
-WritePeople = Callable[..., PersonManifest]
+WritePeople = Callable[..., Manifest]
 
 PEOPLE_CATEGORIES = (("Anger",), ("Happiness", "Peace"), ("Engagement",), ("Peace", "Sadness"))
 """What the people of `write_drawn_people` feel, in turn: their colour tells which."""
@@ -188,8 +189,8 @@ def write_drawn_people() -> WritePeople:
         counts: Mapping[str, tuple[int, ...]] | None = None,
         *,
         labels_only: bool = False,
-    ) -> PersonManifest:
-        rows: list[PersonRow] = []
+    ) -> Manifest:
+        rows: list[Row] = []
         folder.mkdir(parents=True, exist_ok=True)
         for split, sizes in (counts or {"train": (2, 1, 3), "val": (1, 2)}).items():
             for number, people in enumerate(sizes):
@@ -198,11 +199,11 @@ def write_drawn_people() -> WritePeople:
                 if not labels_only:
                     _draw_people(folder / name, drawn, seed=len(rows))
                 rows += [
-                    PersonRow(
+                    Row(
                         id=f"{name}#{i}",
                         source="drawn",
                         split=split,
-                        picture=None if labels_only else name,
+                        medium=None if labels_only else name,
                         width=96,
                         height=64,
                         box_xyxy=box,
@@ -210,13 +211,13 @@ def write_drawn_people() -> WritePeople:
                         vad=(2.0 + 2 * kind, 5.0, 7.0 - kind),
                         people=people,
                         face=face,
-                        gender="Female" if i % 2 else "Male",
-                        age="Adult",
+                        unit=name,
+                        groups={"gender": "Female" if i % 2 else "Male", "age": "Adult"},
                     )
                     for i, (kind, box, face) in enumerate(drawn)
                 ]
-        write_people(folder, rows, root=".", note={})
-        return PersonManifest.open(folder)
+        write_manifest(folder, rows, labels=PEOPLE, root=".", note={})
+        return Manifest.open(folder)
 
     return write
 

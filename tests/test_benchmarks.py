@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 from affekt.data.sets.emotic.prepare import prepare_emotic
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -65,7 +65,7 @@ def test_a_made_up_emotic_has_emotics_counts_and_goes_through_preparation(tmp_pa
     monkeypatch.setattr(fake, "LARGEST", ("framesdb", 90, 70))
     fake.write_emotic(tmp_path / "EMOTIC", 20)
     summary = prepare_emotic(tmp_path / "EMOTIC", tmp_path / "out", detect=None)
-    rows = list(PersonManifest.open(tmp_path / "out").rows())
+    rows = list(Manifest.open(tmp_path / "out").rows())
     assert summary.used == {"train": 14, "val": 2, "test": 4}
     assert not summary.excluded
     assert {row.split: len(row.votes) for row in rows} == fake.ANNOTATORS

@@ -61,12 +61,20 @@ def stream_matrix(
     if stream == "face":
         if face is None:
             return None
-        roll = 0.0 if face.landmarks_xy is None else roll_degrees(face.landmarks_xy)
-        matrix = face_crop_matrix(face.box_xyxy, spec.size, roll)
+        matrix = face_matrix(face, spec.size)
     else:
         box = (0.0, 0.0, *map(float, picture_wh)) if stream == "scene" else box_xyxy
         matrix = CROP_RULES[spec.crop](box, spec.size)
     return compose(matrix, [[-1, 0, spec.size], [0, 1, 0]]) if spec.flip else matrix
+
+
+def face_matrix(face: Face, size: int) -> FloatArray:
+    """The affine map (2, 3) from a face's crop of ``size`` pixels to the picture, its eyes level.
+
+    They are where its landmarks are known; see `affekt.geometry.face_crop_matrix`.
+    """
+    roll = 0.0 if face.landmarks_xy is None else roll_degrees(face.landmarks_xy)
+    return face_crop_matrix(face.box_xyxy, size, roll)
 
 
 def crop_stream(

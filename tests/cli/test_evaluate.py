@@ -12,7 +12,7 @@ import pytest
 
 from affekt.bundle import Bundle
 from affekt.cli import main
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -32,7 +32,7 @@ def affekt(capfd: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture(scope="module")
 def manifest(
-    write_drawn_people: Callable[..., PersonManifest], tmp_path_factory: pytest.TempPathFactory
+    write_drawn_people: Callable[..., Manifest], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("people")
     return write_drawn_people(folder, {"train": (2,), "test": (1, 2, 2)}).path

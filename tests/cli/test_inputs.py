@@ -10,7 +10,6 @@ import pytest
 from affekt.bundle import Bundle
 from affekt.cli import main
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.manifests.people import PersonManifest
 
 Run = Callable[..., tuple[int, str]]
 
@@ -30,7 +29,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.fixture
-def people(write_drawn_people: Callable[..., PersonManifest], tmp_path: Path) -> Path:
+def people(write_drawn_people: Callable[..., Manifest], tmp_path: Path) -> Path:
     return write_drawn_people(tmp_path / "people", {"val": (1,), "test": (1, 2)}).path
 
 

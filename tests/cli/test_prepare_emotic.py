@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from affekt.cli import main
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -34,7 +34,7 @@ def test_the_summary_and_the_report_are_written(
     assert summary["used"] == {"train": 7, "val": 3, "test": 2}
     assert not summary["reused"]
     assert "read from the official layout" in err
-    assert PersonManifest.open(summary["manifest"]).count() == 12
+    assert Manifest.open(summary["manifest"]).count() == 12
     names = {path.name for path in (tmp_path / "a" / "b").iterdir()}
     assert {"survey.json", "survey.txt", "labels.png", "agreement.png"} <= names
     survey = json.loads((tmp_path / "a" / "b" / "survey.json").read_text())

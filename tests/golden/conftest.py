@@ -19,6 +19,7 @@ import pytest
 from affekt.cli import main
 from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.labels import PRIMARY_AND_CONTEMPT
+from fakes.rows import FACES
 
 FOLDER = Path(__file__).parent / "files"
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e-?\d+)?|(?<![\w.-])-?\d+(?![\w.-])")
@@ -204,5 +205,5 @@ def voted_faces(
     rows[-1] = replace(rows[-1], exclude="no face found")
     rows[-2] = replace(rows[-2], label=None)
     folder = tmp_path_factory.mktemp("voted")
-    write_manifest(folder, rows, labels=PRIMARY_AND_CONTEMPT, root=".", note={})
+    write_manifest(folder, rows, labels=FACES, root=".", note={})
     return folder

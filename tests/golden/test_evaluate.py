@@ -12,7 +12,7 @@ import pytest
 
 from affekt import __version__
 from affekt.bundle import Bundle
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 
 Golden = Callable[..., None]
 Program = Callable[..., str]
@@ -20,7 +20,7 @@ Program = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def people(
-    write_drawn_people: Callable[..., PersonManifest], tmp_path_factory: pytest.TempPathFactory
+    write_drawn_people: Callable[..., Manifest], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """60 persons to measure on: both genders are enough to be compared."""
     folder = tmp_path_factory.mktemp("people")

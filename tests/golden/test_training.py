@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from affekt.data.manifests.manifest import Manifest
-from affekt.data.manifests.people import PersonManifest, PersonRow, write_people
+from affekt.data.manifests.manifest import Manifest, write_manifest
+from affekt.data.manifests.row import Row
 from affekt.labels import CATEGORIES
+from fakes.rows import PEOPLE, person_row
 
 Golden = Callable[..., None]
 Program = Callable[..., str]
@@ -33,23 +34,23 @@ EXPORTED = {
 @pytest.fixture
 def workplace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_faces: Callable[..., Manifest],
-    write_drawn_people: Callable[..., PersonManifest],
+    write_drawn_people: Callable[..., Manifest],
 ) -> Path:  # fmt: skip
     """A folder with small sets, in which the program runs on one thread."""
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
     write_faces(tmp_path / "faces", "drawn", LABELS, {"train": 8, "val": 3})
     write_drawn_people(tmp_path / "people", {"train": (2, 1, 3, 2, 2, 1), "val": (1, 2, 3, 2)})
-    write_people(tmp_path / "labels", labels_alone(), root=".", note={})
+    write_manifest(tmp_path / "labels", labels_alone(), labels=PEOPLE, root=".", note={})
     return tmp_path
 
 
-def labels_alone() -> Iterator[PersonRow]:
+def labels_alone() -> Iterator[Row]:
     """People without pictures, two of each category and its neighbour."""
     for place, category in enumerate(CATEGORIES * 2):
         both = tuple(sorted({category, CATEGORIES[(place + place // 26 + 1) % 26]}))
         box, vad = (place, 0.0, place + 20.0, 64.0), (1 + place % 9, 5.0, 1 + place % 7)
-        yield PersonRow(f"l{place}#0", "l", "train", None, 96, 64, box, both, vad, 1)
+        yield person_row(f"l{place}#0", *both, width=96, height=64, box_xyxy=box, vad=vad)
 
 
 @pytest.mark.usefixtures("workplace")

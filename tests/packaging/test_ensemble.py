@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from affekt.bundle import Bundle, read_bundle, write_bundle
 from affekt.cli.app import app
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.ensembles.candidates import name_candidates
 from affekt.evaluation.fitting.thresholds import break_even_thresholds
@@ -26,7 +26,7 @@ from affekt.packaging.ensemble import EnsembleOptions, make_ensemble, write_ense
 from affekt.results import BoxXyxy
 
 WriteContext = Callable[..., Bundle]
-WritePeople = Callable[..., PersonManifest]
+WritePeople = Callable[..., Manifest]
 
 COUNTS = {"train": (1,), "val": (2, 1, 3, 1, 2)}
 BOXES: list[BoxXyxy] = [(5.0, 8.0, 40.0, 58.0), (42.0, 4.0, 76.0, 60.0)]
@@ -39,14 +39,12 @@ def two(write_context: WriteContext, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def drawn(
-    write_drawn_people: WritePeople, tmp_path_factory: pytest.TempPathFactory
-) -> PersonManifest:
+def drawn(write_drawn_people: WritePeople, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     return write_drawn_people(tmp_path_factory.mktemp("drawn"), COUNTS)
 
 
 @pytest.fixture(scope="module")
-def made(two: list[Bundle], drawn: PersonManifest) -> Bundle:
+def made(two: list[Bundle], drawn: Manifest) -> Bundle:
     """Both models and their mirrored twins, equal in weight, calibrated on the drawn people."""
     options = EnsembleOptions(mirrored=True, threads=1)
     return make_ensemble(two, two[0].folder.parent / "made", drawn, options)[0]
@@ -92,7 +90,7 @@ def test_what_is_alike_is_stored_once(made: Bundle) -> None:
 
 
 def test_the_mean_is_calibrated_on_the_split(
-    made: Bundle, two: list[Bundle], drawn: PersonManifest
+    made: Bundle, two: list[Bundle], drawn: Manifest
 ) -> None:
     said = predict_people(ContextModel(made, threads=1), drawn, "val")
     found = said.outputs["categories"]
@@ -134,7 +132,7 @@ def test_a_missing_file_of_a_member_is_one_clear_line(
     assert str(lost.relative_to(copy.folder)) in str(error.value)
 
 
-def test_its_folder_is_none_of_the_members(two: list[Bundle], drawn: PersonManifest) -> None:
+def test_its_folder_is_none_of_the_members(two: list[Bundle], drawn: Manifest) -> None:
     before = read_bundle(two[0].folder)
     with pytest.raises(UsageError, match="is one of the models"):
         make_ensemble(two, two[0].folder, drawn, EnsembleOptions())
@@ -142,7 +140,7 @@ def test_its_folder_is_none_of_the_members(two: list[Bundle], drawn: PersonManif
 
 
 def test_members_need_the_same_face_bundle(
-    two: list[Bundle], write_context: WriteContext, drawn: PersonManifest, tmp_path: Path
+    two: list[Bundle], write_context: WriteContext, drawn: Manifest, tmp_path: Path
 ) -> None:
     other = write_context(tmp_path / "c", needs={"face": "0" * 64}, inputs={"body": 48})
     with pytest.raises(BundleError, match="needs another bundle 'face'"):
@@ -156,7 +154,7 @@ def test_it_needs_no_torch() -> None:
 
 
 def test_the_command_selects_and_reports(
-    two: list[Bundle], drawn: PersonManifest, monkeypatch: pytest.MonkeyPatch
+    two: list[Bundle], drawn: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runner, folder = CliRunner(), two[0].folder.parent
     call = ["ensemble", *(str(b.folder) for b in two), "--data", str(drawn.path), "--threads", "1"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from affekt.data.manifests.people import PersonManifest, write_people
+from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.evaluation.predictions import UNKNOWN
 from affekt.heads import Kind
 from affekt.report.gallery import (
@@ -20,6 +20,7 @@ from affekt.report.gallery import (
     picture_uri,
 )
 from fakes.predictions import said_of_faces, said_of_fruit, said_of_people, with_predicted
+from fakes.rows import PEOPLE
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,8 @@ def test_a_face_that_the_manifest_does_not_know_is_blurred_too(write_drawn_peopl
     with as_file(files("affekt") / "assets" / "astronaut.jpg") as path:
         face = Image.open(path).crop((130, 10, 418, 202)).resize((96, 64))
     face.save(tmp_path / "test-0.png")
-    write_people(tmp_path, [row], root=".", note={})
-    manifest, key = PersonManifest.open(tmp_path), (row.source, row.id)
+    write_manifest(tmp_path, [row], labels=PEOPLE, root=".", note={})
+    manifest, key = Manifest.open(tmp_path), (row.source, row.id)
     sharp, soft = (dict(chosen_pictures(manifest, {key}, blur=blur))[key] for blur in (False, True))
     assert len(soft) < len(sharp)
 

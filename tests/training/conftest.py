@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.manifests.people import PersonManifest
 from affekt.training import context_export, onnx_graph
 from affekt.training.config import TrainConfig, parse_config
 from affekt.training.context_config import ContextConfig, parse_context_config
@@ -74,7 +73,7 @@ def recipe(tmp_path: Path, faces: Path) -> Callable[..., TrainConfig]:
 
 @pytest.fixture(scope="session")
 def drawn_people(
-    tmp_path_factory: pytest.TempPathFactory, write_drawn_people: Callable[..., PersonManifest]
+    tmp_path_factory: pytest.TempPathFactory, write_drawn_people: Callable[..., Manifest]
 ) -> Path:
     """A folder with a manifest of people: 18 in 9 pictures to learn from, 8 to check on."""
     folder = tmp_path_factory.mktemp("drawn-people")

@@ -14,7 +14,8 @@ import torch
 from onnx import TensorProto
 
 from affekt.bundle import Bundle, read_bundle
-from affekt.data.manifests.people import PersonManifest, read_person_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.torch.people import PersonDataset, collate_people
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.fitting.platt import fit_platt
@@ -61,14 +62,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, drawn_people: Path) -> Pat
 
 
 @pytest.fixture(scope="module")
-def people(drawn_people: Path) -> PersonManifest:
-    return PersonManifest.open(drawn_people)
+def people(drawn_people: Path) -> Manifest:
+    return Manifest.open(drawn_people)
 
 
 @pytest.fixture(scope="module")
-def bundle(
-    trained: Path, people: PersonManifest, tmp_path_factory: pytest.TempPathFactory
-) -> Bundle:
+def bundle(trained: Path, people: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     folder = tmp_path_factory.mktemp("bundles") / "mine"
     export_context(trained, folder, [people], options(precision="fp32", metrics=FIGURES))
     return read_bundle(folder)
@@ -78,17 +77,17 @@ def options(**changes: Any) -> ContextExportOptions:
     return ContextExportOptions(**{"name": "mine", "licence": "CC0-1.0", **changes})
 
 
-def by_bundle(bundle: Bundle, people: PersonManifest) -> tuple[np.ndarray, np.ndarray]:
+def by_bundle(bundle: Bundle, people: Manifest) -> tuple[np.ndarray, np.ndarray]:
     model = ContextModel(bundle)
     crops = []
     for rows in people.pictures("val"):
-        image = read_person_picture(people, rows[0])
+        image = read_row_picture(people, rows[0])
         crops.append(model.crop(image, [r.box_xyxy for r in rows], [r.face for r in rows]))
     output = model.run(crops)
     return output.probabilities, output.vad
 
 
-def by_torch(trained: Path, people: PersonManifest) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def by_torch(trained: Path, people: Manifest) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     network = load_context(trained, {"bundle:face": face_encoder("face").encode})
     dataset = PersonDataset([people], ("val",), network.spec.streams)
     sample = collate_people([dataset[i] for i in range(len(dataset))])
@@ -99,7 +98,7 @@ def by_torch(trained: Path, people: PersonManifest) -> tuple[np.ndarray, np.ndar
 
 
 def test_a_bundle_says_what_torch_says_of_people_in_pictures(
-    trained: Path, bundle: Bundle, people: PersonManifest
+    trained: Path, bundle: Bundle, people: Manifest
 ) -> None:
     logits, vad, truth = by_torch(trained, people)
     probabilities, found_vad = by_bundle(bundle, people)
@@ -127,7 +126,7 @@ def test_streams_that_share_an_encoder_share_its_file(bundle: Bundle) -> None:
 
 
 def test_half_precision_is_half_the_size(
-    trained: Path, bundle: Bundle, people: PersonManifest, tmp_path: Path
+    trained: Path, bundle: Bundle, people: Manifest, tmp_path: Path
 ) -> None:
     chosen = options(precision="fp16", head_precision="fp16")
     half = export_context(trained, tmp_path / "half", [people], chosen)
@@ -140,7 +139,7 @@ def test_half_precision_is_half_the_size(
 
 
 def test_int8_takes_its_ranges_from_real_crops(
-    trained: Path, people: PersonManifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, people: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(context_export.MAX_DIFFERENCE, "int8", 1.0)  # a tiny untrained encoder
     small = export_context(trained, tmp_path / "small", [people], options(precision="int8"))
@@ -149,7 +148,7 @@ def test_int8_takes_its_ranges_from_real_crops(
 
 
 def test_a_model_that_disagrees_with_torch_is_not_written(
-    trained: Path, people: PersonManifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, people: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(context_export.MAX_DIFFERENCE, "fp32", -1.0)
     with pytest.raises(BundleError, match=r"from torch's, more than .*; nothing was written"):
@@ -158,7 +157,7 @@ def test_a_model_that_disagrees_with_torch_is_not_written(
 
 
 def test_a_model_of_folds_brings_its_own_calibration(
-    tmp_path: Path, drawn_people: Path, people: PersonManifest
+    tmp_path: Path, drawn_people: Path, people: Manifest
 ) -> None:
     recipe = content(
         tmp_path,
@@ -202,14 +201,14 @@ def test_the_card_says_what_it_is_made_from_and_for(bundle: Bundle) -> None:
     "change", [{"precision": "fp61"}, {"head_precision": "int8"}], ids=["encoder", "head"]
 )
 def test_an_unknown_precision_is_refused(
-    trained: Path, people: PersonManifest, tmp_path: Path, change: dict[str, str]
+    trained: Path, people: Manifest, tmp_path: Path, change: dict[str, str]
 ) -> None:
     with pytest.raises(UsageError, match="unknown precision"):
         export_context(trained, tmp_path / "b", [people], options(**change))
 
 
 def test_another_face_bundle_than_the_one_trained_with_is_refused(
-    trained: Path, people: PersonManifest, tmp_path: Path, tiny_bundle: Bundle,
+    trained: Path, people: Manifest, tmp_path: Path, tiny_bundle: Bundle,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     def other(name: str) -> Any:
@@ -223,7 +222,7 @@ def test_another_face_bundle_than_the_one_trained_with_is_refused(
 
 
 def test_without_validation_people_there_is_nothing_to_check_on(
-    trained: Path, tmp_path: Path, write_drawn_people: Callable[..., PersonManifest]
+    trained: Path, tmp_path: Path, write_drawn_people: Callable[..., Manifest]
 ) -> None:
     labels = write_drawn_people(tmp_path / "labels", {"val": (2,)}, labels_only=True)
     with pytest.raises(BundleError, match="nobody with a picture in the validation splits"):

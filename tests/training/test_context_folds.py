@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.data.manifests.people import PersonManifest, PersonRow, write_people
+from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.torch.people import PersonDataset
 from affekt.labels import CATEGORIES
 from affekt.models.context import ContextNetwork, load_context
 from affekt.training.box_prior import fit_box_prior
 from affekt.training.context_config import ContextConfig
-from affekt.training.context_data import same_picture
 from affekt.training.context_export import ContextExportOptions, export_context
 from affekt.training.context_folds import fold_of
 from affekt.training.context_loop import train_context
+from fakes.rows import PEOPLE, person_row
 
 Recipe = Callable[..., ContextConfig]
 
@@ -33,7 +33,7 @@ def folds_recipe(context_recipe: Recipe, drawn_people: Path) -> ContextConfig:
 
 
 def everybody(config: ContextConfig) -> PersonDataset:
-    manifests = [PersonManifest.open(path) for path in config.data.manifests]
+    manifests = [Manifest.open(path) for path in config.data.manifests]
     return PersonDataset(manifests, ("train", "val"), {}, tuning=True)
 
 
@@ -54,14 +54,14 @@ def test_folds_part_the_pictures_and_share_out_every_category(
 
 
 def test_one_picture_in_two_splits_stays_in_one_fold(
-    tmp_path: Path, write_drawn_people: Callable[..., PersonManifest]
+    tmp_path: Path, write_drawn_people: Callable[..., Manifest]
 ) -> None:
     manifests = [
         write_drawn_people(tmp_path / name, {"train": (1,) * 6}) for name in ("first", "second")
     ]
     dataset = PersonDataset(manifests, ("train",), {})
     folds = fold_of(dataset, 3, seed=0)
-    names = [same_picture(dataset.rows[item.first]) for item in dataset.items]
+    names = [dataset.rows[item.first].unit for item in dataset.items]
     assert len(set(names)) == 6
     assert folds[:6].tolist() == folds[6:].tolist()
 
@@ -122,10 +122,10 @@ def test_what_labels_say_of_the_box_is_added_to_every_head_and_travels_with_it(
     context_recipe: Recipe, drawn_people: Path, tmp_path: Path
 ) -> None:
     rows = [
-        PersonRow(f"l{i}#0", "l", "train", None, 96, 64, (i, 0.0, i + 20.0, 64.0), (name,), None, 1)
+        person_row(f"l{i}#0", name, width=96, height=64, box_xyxy=(i, 0.0, i + 20.0, 64.0))
         for i, name in enumerate(CATEGORIES * 2)
     ]
-    write_people(tmp_path / "labels", rows, root=".", note={})
+    write_manifest(tmp_path / "labels", rows, labels=PEOPLE, root=".", note={})
 
     def trained(name: str, prior: float) -> tuple[Path, np.ndarray]:
         config = context_recipe(
@@ -144,16 +144,16 @@ def test_what_labels_say_of_the_box_is_added_to_every_head_and_travels_with_it(
 
     (_, without), (best, with_prior) = trained("without", 0.0), trained("with", 0.5)
     network = load_context(best)
-    labels = PersonDataset([PersonManifest.open(tmp_path / "labels")], ("train",), {})
+    labels = PersonDataset([Manifest.open(tmp_path / "labels")], ("train",), {})
     geometry = torch.cat([labels[i].geometry for i in range(len(labels))])
     weights, bias = fit_box_prior(labels.categories, geometry.numpy())
-    people = PersonDataset([PersonManifest.open(drawn_people)], ("train", "val"), {})
+    people = PersonDataset([Manifest.open(drawn_people)], ("train", "val"), {})
     box = torch.cat([people[i].geometry for i in range(len(people))]).numpy()[:, :11]
     said = 0.5 * (np.concatenate([box, box**2], axis=1) @ weights.T + bias)
     np.testing.assert_allclose(with_prior - without, said, atol=1e-4)
     for head in network.head.heads:
         np.testing.assert_allclose(head.prior.weight, 0.5 * weights, rtol=1e-5)
-    manifest = PersonManifest.open(drawn_people)  # the export compares its answers with torch's
+    manifest = Manifest.open(drawn_people)  # the export compares its answers with torch's
     options = ContextExportOptions("b", precision="fp32")
     export_context(best, tmp_path / "b", [manifest], options)
 

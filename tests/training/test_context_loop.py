@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from sklearn.metrics import average_precision_score
 
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import ConfigError, DataError
 from affekt.models.context import ContextNetwork, load_context
@@ -31,7 +31,7 @@ STEADY = {"hidden": 16, "dropout": 0.0, "stream_dropout": 0.0}
 
 
 def whole(config: ContextConfig, split: str, network: ContextNetwork) -> PersonSample:
-    manifests = [PersonManifest.open(path) for path in config.data.manifests]
+    manifests = [Manifest.open(path) for path in config.data.manifests]
     dataset = PersonDataset(manifests, (split,), network.spec.streams)
     return collate_people([dataset[item] for item in range(len(dataset))])
 
@@ -163,11 +163,11 @@ def test_parts_of_a_step_add_up_to_the_step(context_recipe: Recipe, tmp_path: Pa
 
 
 def test_people_without_pictures_teach_the_geometry(
-    context_recipe: Recipe, tmp_path: Path, write_drawn_people: Callable[..., PersonManifest]
+    context_recipe: Recipe, tmp_path: Path, write_drawn_people: Callable[..., Manifest]
 ) -> None:
     folder = tmp_path / "labels"
     write_drawn_people(folder, {"train": (2,) * 30}, labels_only=True)
-    rename = PersonManifest.open(folder)
+    rename = Manifest.open(folder)
     assert rename.count("train") == 60
     config = context_recipe(
         data={"labels_only": [str(folder)], "labels_only_ratio": 2.0},
@@ -183,7 +183,7 @@ def test_people_without_pictures_teach_the_geometry(
 
 
 def test_labels_of_people_whose_pictures_are_there_are_refused(
-    context_recipe: Recipe, tmp_path: Path, write_drawn_people: Callable[..., PersonManifest]
+    context_recipe: Recipe, tmp_path: Path, write_drawn_people: Callable[..., Manifest]
 ) -> None:
     write_drawn_people(tmp_path / "labels", {"train": (1,)}, labels_only=True)
     with pytest.raises(DataError, match=r"every person's picture is in data\.manifests"):

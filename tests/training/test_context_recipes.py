@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from affekt.data.manifests.people import PersonRow, write_people
+from affekt.data.manifests.manifest import write_manifest
+from affekt.data.manifests.row import Row
 from affekt.labels import CATEGORIES
 from affekt.models.context import load_context
 from affekt.training.context_config import parse_context_config
 from affekt.training.context_loop import train_context
 from affekt.training.recipe import read_recipe, recipe_kind
+from fakes.rows import PEOPLE
 
 CONFIGS = [
     path
@@ -36,21 +38,19 @@ def labels_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A manifest of people without pictures, in which every category is there and not there."""
     folder, random = tmp_path_factory.mktemp("labels-only"), np.random.default_rng(0)
     rows = [
-        PersonRow(
+        Row(
             id=f"{number}",
             source="drawn",
             split="train",
-            picture=None,
             width=100,
             height=100,
             box_xyxy=(10.0, 10.0, 60.0, 90.0),
             categories=(CATEGORIES[number % 26], CATEGORIES[(number + 7) % 26]),
             vad=tuple(random.uniform(1, 10, 3)),
-            people=1,
         )
         for number in range(78)
     ]
-    write_people(folder, rows, root=".", note={})
+    write_manifest(folder, rows, labels=PEOPLE, root=".", note={})
     return folder
 
 

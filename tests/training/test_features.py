@@ -20,14 +20,14 @@ from torch import Tensor
 
 from affekt.bundle import StreamSpec
 from affekt.data.augment.people import PersonAugmentConfig
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import DataError, OutputError, UsageError
 from affekt.training import feature_store, features
 from affekt.training.feature_store import FeatureStore
 from affekt.training.features import cache_features
 
-WritePeople = Callable[..., PersonManifest]
+WritePeople = Callable[..., Manifest]
 
 GREY = StreamSpec(16, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), crop="stretch")
 STREAMS = {"face": replace(GREY, crop="face-square"), "body": replace(GREY, size=24), "scene": GREY}
@@ -53,14 +53,12 @@ def _means(crops: Tensor, grid: int) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def manifest(
-    tmp_path_factory: pytest.TempPathFactory, write_drawn_people: WritePeople
-) -> PersonManifest:
+def manifest(tmp_path_factory: pytest.TempPathFactory, write_drawn_people: WritePeople) -> Manifest:
     return write_drawn_people(tmp_path_factory.mktemp("people"), COUNTS)
 
 
 @pytest.fixture
-def dataset(manifest: PersonManifest) -> PersonDataset:
+def dataset(manifest: Manifest) -> PersonDataset:
     return PersonDataset([manifest], ("train",), STREAMS, augment=PersonAugmentConfig(), seed=3)
 
 
@@ -127,7 +125,7 @@ def test_scenes_are_encoded_once_and_missing_faces_never(
     }  # fmt: skip
 
 
-def test_a_blanked_scene_is_stored_per_person(manifest: PersonManifest, tmp_path: Path) -> None:
+def test_a_blanked_scene_is_stored_per_person(manifest: Manifest, tmp_path: Path) -> None:
     streams = {"scene": replace(GREY, blank_person=True)}
     encoder = Encoder()
     dataset = PersonDataset([manifest], ("train",), streams)
@@ -206,14 +204,12 @@ def _cache_slowly(root: Path, folder: Path) -> None:
         time.sleep(0.1)
         return Encoder()(images)
 
-    dataset = PersonDataset([PersonManifest.open(root)], ("train",), STREAMS)
+    dataset = PersonDataset([Manifest.open(root)], ("train",), STREAMS)
     cache_features(slow, dataset, folder, key=KEY)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
-def test_a_killed_process_leaves_a_store_that_goes_on(
-    manifest: PersonManifest, tmp_path: Path
-) -> None:
+def test_a_killed_process_leaves_a_store_that_goes_on(manifest: Manifest, tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads
@@ -383,7 +379,7 @@ def test_workers_change_nothing(dataset: PersonDataset, tmp_path: Path) -> None:
     assert same(alone, shared, dataset.persons)
 
 
-def test_what_cannot_be_stored_is_refused(manifest: PersonManifest, tmp_path: Path) -> None:
+def test_what_cannot_be_stored_is_refused(manifest: Manifest, tmp_path: Path) -> None:
     plain = PersonDataset([manifest], ("train",), STREAMS)
     with pytest.raises(UsageError, match="3 views: give 1, or more with augmentation"):
         cache_features(Encoder(), plain, tmp_path, key=KEY, views=3)

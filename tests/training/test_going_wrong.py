@@ -23,12 +23,12 @@ from torch.utils.data import Dataset
 
 from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.errors import ConfigError, DataError, DivergenceError
-from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.training.config import TrainConfig
 from affekt.training.context_config import ContextConfig
 from affekt.training.context_loop import train_context
 from affekt.training.loading import batches_of, loader_of
 from affekt.training.loop import train
+from fakes.rows import FACES
 
 Recipe = Callable[..., TrainConfig]
 ContextRecipe = Callable[..., ContextConfig]
@@ -156,9 +156,9 @@ def test_a_picture_that_cannot_be_read_is_named(
 ) -> None:
     rows = list(Manifest.open(faces).rows())
     rows[5] = replace(rows[5], content=rows[5].content[:60])
-    write_manifest(tmp_path / "set", rows, labels=PRIMARY_AND_CONTEMPT, root=".", note={})
+    write_manifest(tmp_path / "set", rows, labels=FACES, root=".", note={})
     name = re.escape(repr(rows[5].id))
-    with pytest.raises(DataError, match=rf"^face {name} of 'drawn': [^\n]*$"):
+    with pytest.raises(DataError, match=rf"^row {name} of 'drawn': [^\n]*$"):
         train(recipe(data={"manifests": [str(tmp_path / "set")], "workers": workers}))
 
 

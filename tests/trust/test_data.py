@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from affekt.data.manifests.manifest import Manifest, read_face_picture
-from affekt.data.manifests.people import PersonManifest, read_array, read_person_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_array, read_row_picture
 from affekt.data.sets.emotic.csv import ARRAY_COLUMNS, TANDON_COLUMNS, read_arrays, read_tandon
 from affekt.data.sets.emotic.mat import read_mat
 from affekt.data.sets.ferplus import CLASSES, CSV_NAME, read_ferplus
@@ -85,22 +85,20 @@ def test_manifests_of_faces(tmp_path: Path, write_faces: Callable[..., Manifest]
         manifest = Manifest.open(path)
         manifest.count("val")
         for row in manifest.rows(include_excluded=True):
-            read_face_picture(manifest, row)
+            read_row_picture(manifest, row)
 
     feed = write_then(tmp_path / "m.parquet", read)
     feed_all(mutate_bytes(content, MANY), feed, DataError)
     feed_all(mutate_table(content), feed, DataError, names=True)
 
 
-def test_manifests_of_people(
-    tmp_path: Path, write_drawn_people: Callable[..., PersonManifest]
-) -> None:
+def test_manifests_of_people(tmp_path: Path, write_drawn_people: Callable[..., Manifest]) -> None:
     content = write_drawn_people(tmp_path, {"val": (2, 1)}).path.read_bytes()
 
     def read(path: Path) -> None:
-        manifest = PersonManifest.open(path)
+        manifest = Manifest.open(path)
         for people in manifest.pictures():
-            read_person_picture(manifest, people[0])
+            read_row_picture(manifest, people[0])
 
     feed = write_then(tmp_path / "m.parquet", read)
     feed_all(mutate_bytes(content, MANY), feed, DataError)
@@ -113,7 +111,7 @@ def test_packed_pictures(tmp_path: Path, write_faces: Callable[..., Manifest]) -
     assert row.content is not None
 
     def read(content: bytes) -> None:
-        picture = read_face_picture(manifest, replace(row, content=content))
+        picture = read_row_picture(manifest, replace(row, content=content))
         assert picture.dtype == np.uint8 and picture.shape[2:] == (3,)
 
     read(row.content)

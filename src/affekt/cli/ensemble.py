@@ -41,14 +41,14 @@ def ensemble(
 ) -> None:
     """Average context models into one, and say what each adds."""
     from affekt.bundle import find_bundle  # noqa: PLC0415
-    from affekt.data.manifests.people import PersonManifest  # noqa: PLC0415
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
     from affekt.packaging.ensemble import EnsembleOptions, make_ensemble  # noqa: PLC0415
     from affekt.report.markdown import to_markdown  # noqa: PLC0415
 
     inputs = chain(bundle_files(*models), manifest_files(data))
     refuse_overwrite(bundle_outputs(out), inputs)
     bundles = [find_bundle(model) for model in models]
-    manifest = PersonManifest.open(data)
+    manifest = Manifest.open(data)
     options = EnsembleOptions(name, select, tta, split, threads)
     with text_output("-") as write:
         with progress_bar("people") as progress:

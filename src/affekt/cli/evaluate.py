@@ -19,9 +19,9 @@ from affekt.output.json import encode
 from affekt.output.sink import text_output
 
 if TYPE_CHECKING:
+    from affekt.data.manifests.manifest import Manifest
     from affekt.evaluation.comparison import Comparison
     from affekt.evaluation.evaluation import Evaluation
-    from affekt.evaluation.reading.sets import AnyManifest
     from affekt.heads import Kind
 
 
@@ -89,15 +89,16 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model, or compare two: every figure with its 95% interval and n."""
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
     from affekt.evaluation.evaluation import Evaluation  # noqa: PLC0415
-    from affekt.evaluation.reading.sets import kind_of, open_set  # noqa: PLC0415
+    from affekt.evaluation.reading.sets import kind_of  # noqa: PLC0415
     from affekt.report.markdown import to_markdown  # noqa: PLC0415
 
     names = [*(models or ()), *(model or ())]
     if len(names) > 2:
         raise UsageError(f"{len(names)} models given: one is measured, two are compared")
     files = Files(predictions, confusion, reliability)
-    manifest = open_set(data)
+    manifest = Manifest.open(data)
     names = names or [kind_of(manifest).model]
     inputs = chain(bundle_files(*names), manifest_files(data))
     refuse_overwrite(named_outputs(output, **files._asdict()), inputs)
@@ -111,7 +112,7 @@ def evaluate(
 
 
 def _measured(
-    names: list[str], manifest: AnyManifest, split: str, protocol: str | None, threads: int | None
+    names: list[str], manifest: Manifest, split: str, protocol: str | None, threads: int | None
 ) -> Evaluation | Comparison:
     from affekt.bundle import find_bundle  # noqa: PLC0415
     from affekt.evaluation import evaluate as room  # noqa: PLC0415

@@ -42,17 +42,11 @@ def manifest_files(*manifests: Path) -> Iterator[Path]:
     """Manifests' own files, then every picture that they name."""
     from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
     from affekt.data.manifests.parquet import manifest_file  # noqa: PLC0415
-    from affekt.data.manifests.people import PersonManifest, manifest_kind  # noqa: PLC0415
 
     yield from map(manifest_file, manifests)
     for path in manifests:
-        if manifest_kind(path) == "people":
-            people = PersonManifest.open(path)
-            named = (people.root / row.picture for row in people.rows() if row.picture)
-        else:
-            faces = Manifest.open(path)
-            named = (faces.root / row.path for row in faces.rows() if row.path)
-        yield from named
+        opened = Manifest.open(path)
+        yield from (opened.root / row.medium for row in opened.rows() if row.medium)
 
 
 def recipe_files(recipe: Mapping[str, Any]) -> Iterator[Path]:

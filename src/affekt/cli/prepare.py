@@ -145,11 +145,11 @@ def _refuse_overwrite(
 
 
 def _write_survey(manifest: Path, folder: Path) -> None:
-    from affekt.data.manifests.people import PersonManifest  # noqa: PLC0415
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
     from affekt.data.survey.survey import survey_people  # noqa: PLC0415
     from affekt.view.emotic_plots import plot_survey  # noqa: PLC0415
 
-    survey = survey_people(PersonManifest.open(manifest))
+    survey = survey_people(Manifest.open(manifest))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

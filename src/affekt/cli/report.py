@@ -32,12 +32,13 @@ def report(
 ) -> None:
     """Write a page with tables, curves and pictures: how good a model is, and where."""
     from affekt.bundle import find_bundle  # noqa: PLC0415
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
     from affekt.evaluation.evaluate import evaluate  # noqa: PLC0415
-    from affekt.evaluation.reading.sets import kind_of, open_set  # noqa: PLC0415
+    from affekt.evaluation.reading.sets import kind_of  # noqa: PLC0415
     from affekt.report.gallery import choose, chosen_pictures, picked_rows  # noqa: PLC0415
     from affekt.report.page import evaluation_page, write_page  # noqa: PLC0415
 
-    manifest = open_set(data)
+    manifest = Manifest.open(data)
     name = model or kind_of(manifest).model
     refuse_overwrite({"--out": out}, chain(bundle_files(name), manifest_files(data)))
     with progress_bar(kind_of(manifest).noun) as progress:

@@ -165,10 +165,10 @@ def export(
 def _export_context(
     checkpoint: Path, out: Path, manifests: list[Path], options: ContextExportOptions
 ) -> Path:
-    from affekt.data.manifests.people import PersonManifest  # noqa: PLC0415
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
     from affekt.training.context_export import export_context  # noqa: PLC0415
 
-    people = [PersonManifest.open(path) for path in manifests]
+    people = [Manifest.open(path) for path in manifests]
     return export_context(checkpoint, out, people, options).folder
 
 

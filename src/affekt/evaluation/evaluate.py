@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from affekt.bundle import Bundle
+from affekt.data.manifests.manifest import Manifest
 from affekt.errors import UsageError
 from affekt.evaluation.comparison import Comparison, compare
 from affekt.evaluation.evaluation import Evaluation
@@ -12,13 +13,13 @@ from affekt.evaluation.groups import find_gaps, measure_groups
 from affekt.evaluation.measuring import measure_figures
 from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.reading.rows import Progress
-from affekt.evaluation.reading.sets import AnyManifest, predict, read_training
+from affekt.evaluation.reading.sets import predict, read_training
 from affekt.evaluation.resampling import Bootstrap
 
 
 def evaluate(
     bundle: Bundle,
-    manifest: AnyManifest,
+    manifest: Manifest,
     split: str = "test",
     *,
     protocol: str | None = None,
@@ -92,7 +93,7 @@ def judge(
 def compare_bundles(
     a: Bundle,
     b: Bundle,
-    manifest: AnyManifest,
+    manifest: Manifest,
     split: str = "test",
     *,
     protocol: str | None = None,

@@ -18,7 +18,7 @@ from affekt.bundle import (
     read_bundle,
     write_bundle,
 )
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.ensembles.candidates import (
     Candidate,
@@ -30,8 +30,8 @@ from affekt.evaluation.ensembles.judging import judge_candidates
 from affekt.evaluation.ensembles.report import EnsembleReport
 from affekt.evaluation.fitting.selection import mean_of_members
 from affekt.evaluation.predictions import Predictions
-from affekt.evaluation.reading.people import HEAD
 from affekt.evaluation.reading.rows import Progress
+from affekt.heads import CATEGORIES_HEAD
 from affekt.inference.context import ContextModel
 from affekt.labels import CATEGORIES
 from affekt.report.markdown import to_markdown
@@ -64,7 +64,7 @@ class EnsembleOptions:
 def make_ensemble(
     bundles: Sequence[Bundle],
     out: str | Path,
-    manifest: PersonManifest,
+    manifest: Manifest,
     options: EnsembleOptions,
     progress: Progress | None = None,
 ) -> tuple[Bundle, EnsembleReport]:
@@ -166,7 +166,7 @@ def _description(
 ) -> BundleInfo:
     """What the bundle says of itself, with the calibration of the mean."""
     weights = [member.weight for member in report.members]
-    outputs = [own.outputs[HEAD] for own in unseen(said)]
+    outputs = [own.outputs[CATEGORIES_HEAD] for own in unseen(said)]
     mean = mean_of_members([output.predicted for output in outputs], weights)
     fitted = calibrate(logit(mean), outputs[0].truth)
     licences = dict.fromkeys(member.bundle.info.licence for member in members.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import NamedTuple
@@ -13,8 +13,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from affekt.arrays import FloatArray, IntArray
-from affekt.data.manifests.manifest import Manifest, read_face_picture
-from affekt.data.manifests.people import PersonManifest, read_person_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
+from affekt.data.manifests.row import Row
 from affekt.evaluation.metrics.single_label import negative_log_likelihoods
 from affekt.evaluation.predictions import Output, Predictions
 from affekt.heads import Kind
@@ -176,37 +177,26 @@ def picture_uri(image_rgb: ImageRgb, box_xyxy: BoxXyxy, faces: Iterable[BoxXyxy]
 
 
 def chosen_pictures(
-    manifest: Manifest | PersonManifest, keys: Collection[RowKey], *, blur: bool = False
+    manifest: Manifest, keys: Collection[RowKey], *, blur: bool = False
 ) -> Iterator[tuple[RowKey, str]]:
     """The key and picture of each chosen row.
 
     With ``blur``, all faces that the manifest knows, and whatever else may be one, are blurred.
     """
     find = faces_alone(load_face_detector()) if blur else None
-    yield from _PICTURES[type(manifest)](manifest, keys, find)
-
-
-def _pictures_of_people(
-    manifest: PersonManifest, keys: Collection[RowKey], find: FindPeople | None
-) -> Iterator[tuple[RowKey, str]]:
     for group in manifest.pictures():
         chosen = [row for row in group if (row.source, row.id) in keys]
         if chosen:
-            image = read_person_picture(manifest, chosen[0])
-            known = [row.face.box_xyxy for row in group if row.face]
-            faces = _all_faces(find, image, known)
+            image = read_row_picture(manifest, chosen[0])
+            faces = _all_faces(find, image, [row.face.box_xyxy for row in group if row.face])
             for row in chosen:
-                yield (row.source, row.id), picture_uri(image, row.box_xyxy, faces)
+                yield (row.source, row.id), picture_uri(image, _box(row), faces)
 
 
-def _pictures_of_faces(
-    manifest: Manifest, keys: Collection[RowKey], find: FindPeople | None
-) -> Iterator[tuple[RowKey, str]]:
-    for row in manifest.rows():
-        if (row.source, row.id) in keys:
-            image = read_face_picture(manifest, row)
-            faces = _all_faces(find, image, [row.box_xyxy])
-            yield (row.source, row.id), picture_uri(image, row.box_xyxy, faces)
+def _box(row: Row) -> BoxXyxy:
+    if row.box_xyxy is not None:
+        return row.box_xyxy
+    return (0.0, 0.0, row.width, row.height) if row.face is None else row.face.box_xyxy
 
 
 def _all_faces(find: FindPeople | None, image_rgb: ImageRgb, known: list[BoxXyxy]) -> list[BoxXyxy]:
@@ -215,12 +205,6 @@ def _all_faces(find: FindPeople | None, image_rgb: ImageRgb, known: list[BoxXyxy
         return []
     seen = as_given(find(image_rgb, ""), image_rgb)
     return [*known, *(face.box_xyxy for face in seen.faces)]
-
-
-_PICTURES: Mapping[type, Callable[..., Iterator[tuple[RowKey, str]]]] = {
-    Manifest: _pictures_of_faces,
-    PersonManifest: _pictures_of_people,
-}
 
 
 def _classifying(predictions: Predictions) -> Output | None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from affekt.data.manifests.people import PersonManifest, PersonRow, picture_of
+from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.people import (
     PersonDataset,
     PersonSample,
@@ -164,22 +164,15 @@ class LabelledPeople:
         return PersonSample({}, nobody, nobody, *parts, rows)
 
 
-def same_picture(row: PersonRow) -> str:
-    """What rows of one picture share in whatever split, with or without its file."""
-    return picture_of(row).removeprefix(f"{row.split}/")
-
-
-def read_labelled(
-    manifests: Sequence[PersonManifest], pictured: Sequence[PersonManifest]
-) -> LabelledPeople:
+def read_labelled(manifests: Sequence[Manifest], pictured: Sequence[Manifest]) -> LabelledPeople:
     """The training people of manifests of labels whose picture is in no manifest of pictures.
 
     Raises:
         DataError: none is left.
     """
     dataset = PersonDataset(manifests, ("train",), {})
-    known = {same_picture(row) for manifest in pictured for row in manifest.rows()}
-    kept = torch.tensor([same_picture(row) not in known for row in dataset.rows])
+    known = {row.unit or row.picture for manifest in pictured for row in manifest.rows()}
+    kept = torch.tensor([(row.unit or row.picture) not in known for row in dataset.rows])
     if not kept.any():
         raise DataError("data.labels_only: every person's picture is in data.manifests already")
     geometry = torch.cat([dataset[item].geometry for item in range(len(dataset))])

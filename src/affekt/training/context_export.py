@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from affekt.arrays import BoolArray, FloatArray32, logit
 from affekt.bundle import CARD_FILE, MODEL_FILE, Bundle, BundleInfo, StreamSpec, write_bundle
-from affekt.data.manifests.people import PersonManifest, read_person_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.geometry import GEOMETRY_FEATURES
@@ -63,7 +64,7 @@ class ContextExportOptions:
 def export_context(
     checkpoint: str | Path,
     out: str | Path,
-    manifests: Sequence[PersonManifest],
+    manifests: Sequence[Manifest],
     options: ContextExportOptions,
 ) -> Bundle:
     """Writes a bundle from ``best.safetensors`` of a context model.
@@ -161,7 +162,7 @@ def _open(checkpoint: Path) -> ContextNetwork:
 
 
 def _files(
-    network: ContextNetwork, manifests: Sequence[PersonManifest], options: ContextExportOptions
+    network: ContextNetwork, manifests: Sequence[Manifest], options: ContextExportOptions
 ) -> dict[str, bytes]:
     """The head and every encoder of the network's own, as ONNX."""
     head = to_onnx(_Head(network).eval(), _inputs(network), OUTPUTS)
@@ -182,7 +183,7 @@ def _file_of(encoder: str) -> str:
 
 
 def _range_crops(
-    network: ContextNetwork, streams: list[str], manifests: Sequence[PersonManifest]
+    network: ContextNetwork, streams: list[str], manifests: Sequence[Manifest]
 ) -> FloatArray32:
     """Normalised crops of all streams of one encoder, from the training splits."""
     specs = {name: network.spec.streams[name] for name in streams}
@@ -221,7 +222,7 @@ def _stream(stream: StreamSpec, network: ContextNetwork) -> StreamSpec:
     return replace(stream, encoder=_file_of(name) if name in network.encoders else name)
 
 
-def _read(draft: Bundle, network: ContextNetwork, manifests: Sequence[PersonManifest]) -> _Said:
+def _read(draft: Bundle, network: ContextNetwork, manifests: Sequence[Manifest]) -> _Said:
     """Runs the draft on whole pictures, and torch on the data set's crops of the same people."""
     dataset = PersonDataset(manifests, ("val",), network.spec.streams, tuning=True)
     model, said = ContextModel(draft), []
@@ -242,8 +243,8 @@ def _read(draft: Bundle, network: ContextNetwork, manifests: Sequence[PersonMani
 def _crops(model: ContextModel, dataset: PersonDataset, item: int) -> PersonCrops:
     picture = dataset.items[item]
     rows = dataset.rows[picture.first : picture.last]
-    image = read_person_picture(picture.manifest, rows[0])
-    boxes, faces = [row.box_xyxy for row in rows], [row.face for row in rows]
+    image = read_row_picture(picture.manifest, rows[0])
+    boxes, faces = [row.person_xyxy for row in rows], [row.face for row in rows]
     return model.crop(image, boxes, faces, rows[0].people)
 
 

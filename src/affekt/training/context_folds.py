@@ -44,7 +44,7 @@ from affekt.training.checkpoints import (
 )
 from affekt.training.context_calibration import annotator_exponent, calibrate, vad_correction
 from affekt.training.context_config import ContextConfig
-from affekt.training.context_data import LabelledPeople, People, same_picture
+from affekt.training.context_data import LabelledPeople, People
 from affekt.training.context_losses import build_loss
 from affekt.training.context_scores import score_people
 from affekt.training.context_steps import (
@@ -134,7 +134,8 @@ def fold_of(dataset: PersonDataset, folds: int, seed: int) -> IntArray:
     counts = dataset.categories.sum(axis=0)
     groups: dict[str, list[int]] = {}
     for number, item in enumerate(dataset.items):
-        groups.setdefault(same_picture(dataset.rows[item.first]), []).append(number)
+        row = dataset.rows[item.first]
+        groups.setdefault(row.unit or row.picture, []).append(number)
     order = np.random.default_rng((seed, folds)).permutation(len(groups))
     names = [list(groups)[place] for place in order]
     labels = {name: _labels(dataset, groups[name]) for name in names}

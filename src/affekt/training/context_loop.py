@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from lightning_fabric import Fabric
 
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.people import PersonDataset
 from affekt.labels import CATEGORIES
 from affekt.models.context import ContextNetwork, save_context
@@ -77,7 +77,7 @@ def train_context(config: ContextConfig, progress: Progress | None = None) -> Pa
 def _train(fabric: Fabric, config: ContextConfig, progress: Progress | None) -> Path:
     fabric.seed_everything(config.run.seed, verbose=False)
     network = network_of(config)
-    manifests = [PersonManifest.open(path) for path in config.data.manifests]
+    manifests = [Manifest.open(path) for path in config.data.manifests]
     labelled = _labelled(config, manifests)
     if config.data.folds:
         everybody = _people(fabric, config, network, manifests, ("train", "val"), progress=progress)
@@ -89,17 +89,17 @@ def _train(fabric: Fabric, config: ContextConfig, progress: Progress | None) -> 
     return _train_one(fabric, config, network, (sets[0], sets[1]), labelled, progress=progress)
 
 
-def _labelled(config: ContextConfig, manifests: list[PersonManifest]) -> LabelledPeople | None:
+def _labelled(config: ContextConfig, manifests: list[Manifest]) -> LabelledPeople | None:
     if not config.data.labels_only:
         return None
-    return read_labelled([PersonManifest.open(p) for p in config.data.labels_only], manifests)
+    return read_labelled([Manifest.open(p) for p in config.data.labels_only], manifests)
 
 
 def _people(
     fabric: Fabric,
     config: ContextConfig,
     network: ContextNetwork,
-    manifests: list[PersonManifest],
+    manifests: list[Manifest],
     splits: tuple[str, ...],
     *,
     progress: Progress | None,

@@ -177,7 +177,7 @@ def _fill(
         for (_, people), batch in zip(todo, batches_of(loader), strict=True):
             sample = PersonSample(*batch)
             pictures = dataset.pictures[people]
-            names = [row.picture or row.id for row in dataset.rows[people]]
+            names = [row.picture for row in dataset.rows[people]]
             append_chunk(store, layout, checks, _encoded(encode, sample, pictures, layout, names))
             if progress is not None:
                 progress(view * dataset.persons + people.stop, total)

@@ -12,18 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.npy import read_npy
-from affekt.data.manifests.people import (
-    PersonManifest,
-    PersonRow,
-    read_array,
-    read_person_picture,
-    write_people,
-)
+from affekt.data.manifests.pictures import read_array, read_row_picture
 from affekt.errors import DataError, MediaError
 from affekt.results import Face
+from fakes.rows import PEOPLE, person_row
 
-ROW = PersonRow("a#0", "mine", "val", "a.png", 8, 6, (0.0, 0.0, 8.0, 6.0), (), None, 1)
+ROW = person_row("a#0", split="val", medium="a.png", height=6)
 
 
 @pytest.fixture
@@ -34,26 +30,28 @@ def private(tmp_path: Path) -> Path:
     return tmp_path / "private.png"
 
 
-def rewrite(folder: Path, picture: str) -> PersonManifest:
+def rewrite(folder: Path, picture: str) -> Manifest:
     """A manifest of one row that names that picture, whatever the writer thinks of it."""
-    write_people(folder, [ROW], root=".", note={})
+    write_manifest(folder, [ROW], labels=PEOPLE, root=".", note={})
     file = folder / "manifest.parquet"
     table = pq.read_table(file)
-    place = table.column_names.index("picture")
-    pq.write_table(table.set_column(place, "picture", pa.array([picture])), file)
-    return PersonManifest.open(folder)
+    place = table.column_names.index("medium")
+    pq.write_table(table.set_column(place, "medium", pa.array([picture])), file)
+    return Manifest.open(folder)
 
 
 @pytest.mark.parametrize("name", ["../private.png", "x/../../private.png", "{}", "..\\private.png"])
 def test_a_row_does_not_lead_out_of_the_root(private: Path, name: str) -> None:
     name = name.format(private)
     manifest = rewrite(private.parent / "set", name)
-    with pytest.raises(DataError, match=r"person 'a#0' of 'mine': the path .* leads out"):
+    with pytest.raises(DataError, match=r"row 'a#0' of 'mine': the path .* leads out"):
         list(manifest.rows())
     with pytest.raises(DataError, match="leads out of the manifest's root"):
-        read_person_picture(manifest, replace(ROW, picture=name))
+        read_row_picture(manifest, replace(ROW, medium=name))
     with pytest.raises(DataError, match="leads out of the manifest's root"):
-        write_people(private.parent / "new", [replace(ROW, picture=name)], root=".", note={})
+        write_manifest(
+            private.parent / "new", [replace(ROW, medium=name)], labels=PEOPLE, root=".", note={}
+        )
 
 
 @pytest.mark.parametrize("deep", [False, True])
@@ -63,20 +61,20 @@ def test_a_link_is_followed_only_where_the_manifest_was_made_from_it(
     folder, row = tmp_path / "set", ROW
     if deep:
         (folder / "in").symlink_to(private.parent)
-        row = replace(ROW, picture="in/private.png")
+        row = replace(ROW, medium="in/private.png")
     else:
         Image.new("RGB", (8, 6), "blue").save(folder / "a.png")
-    write_people(folder, [row], root=".", note={})
+    write_manifest(folder, [row], labels=PEOPLE, root=".", note={})
     if not deep:
         (folder / "a.png").unlink()
         (folder / "a.png").symlink_to(private)
-    manifest = PersonManifest.open(folder)
+    manifest = Manifest.open(folder)
     if deep:
         assert manifest.links
-        assert np.all(read_person_picture(manifest, row) == (255, 0, 0))
+        assert np.all(read_row_picture(manifest, row) == (255, 0, 0))
     else:
         with pytest.raises(DataError, match="is a link that leads out of the manifest's root"):
-            read_person_picture(manifest, row)
+            read_row_picture(manifest, row)
 
 
 def test_a_set_may_be_moved_with_its_links_inside(private: Path, tmp_path: Path) -> None:
@@ -84,9 +82,9 @@ def test_a_set_may_be_moved_with_its_links_inside(private: Path, tmp_path: Path)
     (folder / "real").mkdir()
     shutil.copy(private, folder / "real" / "b.png")
     (folder / "a.png").symlink_to("real/b.png")
-    write_people(folder, [ROW], root=".", note={})
-    moved = PersonManifest.open(folder.rename(tmp_path / "moved"))
-    assert not moved.links and read_person_picture(moved, ROW).shape == (6, 8, 3)
+    write_manifest(folder, [ROW], labels=PEOPLE, root=".", note={})
+    moved = Manifest.open(folder.rename(tmp_path / "moved"))
+    assert not moved.links and read_row_picture(moved, ROW).shape == (6, 8, 3)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +99,7 @@ def test_a_set_may_be_moved_with_its_links_inside(private: Path, tmp_path: Path)
 )
 def test_a_face_must_be_one(tmp_path: Path, face: Face, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        write_people(tmp_path, [replace(ROW, face=face)], root=".", note={})
+        write_manifest(tmp_path, [replace(ROW, face=face)], labels=PEOPLE, root=".", note={})
 
 
 def npy(header: str, content: bytes = b"") -> bytes:

@@ -1,12 +1,14 @@
-"""Manifests: what goes in comes out, and nothing unusable goes in or out."""
+"""Manifests: what goes in comes out, of faces as of people, and nothing unusable goes in or out."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +18,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture, write_manifest
+from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.parquet import ROWS_PER_GROUP, manifest_file
+from affekt.data.manifests.pictures import read_face_crop, read_row_picture
+from affekt.data.manifests.row import Row, Vote
 from affekt.errors import DataError, OutputError
 from affekt.files import unfinished
-from affekt.labels import PRIMARY, PRIMARY_AND_CONTEMPT
+from affekt.labels import CATEGORIES, PRIMARY_AND_CONTEMPT
+from affekt.results import Face
+from fakes.rows import FACES, PEOPLE
+
+POINTS = ((2.0, 1.0), (4.0, 1.5), (3.0, 2.0), (2.5, 3.0), (3.5, 3.25))
+LABELS = {**FACES, **PEOPLE}
+NAN, INF = float("nan"), float("inf")
 
 
 def png(side: int = 4, colour: tuple[int, int, int] = (9, 80, 200)) -> bytes:
@@ -29,92 +39,144 @@ def png(side: int = 4, colour: tuple[int, int, int] = (9, 80, 200)) -> bytes:
     return buffer.getvalue()
 
 
-ROW = FaceRow(
+FACE = Row(
     id="a",
     source="mine",
     split="train",
     width=4,
     height=4,
-    box_xyxy=(-0.5, 0.25, 4.5, 4.0),
-    roll=3.5,
-    soft={"fear": 0.25, "anger": 0.75},
+    face=Face((-0.5, 0.25, 4.5, 4.0), 1.0),
+    shares={**dict.fromkeys(PRIMARY_AND_CONTEMPT, 0.0), "fear": 0.25, "anger": 0.75},
     label="anger",
     content=png(),
     majority=True,
-    subject="s1",
+    unit="s1",
 )
+PERSON = Row(
+    id="set/a.png#0",
+    source="mscoco",
+    split="train",
+    medium="a.png",
+    width=8,
+    height=6,
+    box_xyxy=(0.5, 0.25, 6.0, 6.0),
+    categories=("Doubt/Confusion", "Peace"),
+    vad=(5.5, 1.0, 10.0),
+    people=2,
+    votes=(Vote(("Peace",), (5.0, 1.0, 10.0)), Vote(("Doubt/Confusion",)), Vote(())),
+    face=Face((1.0, 0.5, 5.0, 4.0), 0.75, POINTS),
+    groups={"gender": "Female", "age": "Kid"},
+    span_s=(0.5, 2.0),
+    leak="same person in train",
+)
+PLAIN = Row(
+    id="x#0", source="mine", split="val", width=8, height=6, box_xyxy=(0.0, 0.0, 8.0, 6.0),
+    categories=(), unit="x",
+)  # fmt: skip
 
 
-def write(folder: Path, rows: list[FaceRow], **kwargs: object) -> Manifest:
-    options = {"labels": PRIMARY, "root": "", "note": {"from": "a test"}} | kwargs
-    write_manifest(folder, rows, **options)  # type: ignore[arg-type]
+def write(folder: Path, rows: list[Row], **kwargs: Any) -> Manifest:
+    options = {"labels": LABELS, "root": "", "note": {"from": "a test"}} | kwargs
+    write_manifest(folder, rows, **options)
     return Manifest.open(folder)
 
 
-def filled(row: FaceRow, labels: tuple[str, ...] = PRIMARY) -> FaceRow:
-    """A row as it is read: every label has its share."""
-    return replace(row, soft={label: row.soft.get(label, 0.0) for label in labels})
-
-
-def test_rows_come_back_as_written(tmp_path: Path) -> None:
-    other = replace(ROW, id="b", split="val", label=None, content=None, path="x.png", majority=None)
-    manifest = write(tmp_path, [ROW, other])
-    assert list(manifest.rows()) == [filled(ROW), filled(other)]
-    assert manifest.labels == PRIMARY
+def test_faces_and_people_come_back_as_written(tmp_path: Path) -> None:
+    rows = [
+        FACE,
+        replace(FACE, id="b", split="val", label=None, content=None, medium="x.png", majority=None),
+        PERSON,
+        replace(PERSON, id="set/a.png#1", face=Face((1.0, 0.5, 5.0, 4.0), 0.5)),
+        PLAIN,
+    ]
+    manifest = write(tmp_path, rows, unit="subject")
+    assert list(manifest.rows()) == rows
+    assert list(manifest.rows("val")) == [rows[1], PLAIN]
+    assert (manifest.labels, manifest.unit) == (LABELS, "subject")
     assert manifest.note == {"from": "a test"}
     assert manifest.path == tmp_path / "manifest.parquet"
     assert Manifest.open(manifest.path) == manifest
 
 
-number = st.floats(-1e4, 1e4, allow_nan=False)
+names = st.lists(st.sampled_from(CATEGORIES), unique=True).map(tuple)
+vads = st.none() | st.tuples(*[st.floats(1, 10)] * 3)
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
+votes = st.lists(st.integers(0, 10), min_size=8, max_size=8).filter(any)
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    corner=st.tuples(number, number),
-    size=st.tuples(st.floats(1e-3, 1e4), st.floats(1e-3, 1e4)),
-    votes=st.lists(st.integers(0, 10), min_size=8, max_size=8).filter(any),
-    name=st.text(st.characters(exclude_categories=("Cs",)), max_size=8),
-)
+    text=texts,
+    drawn=st.fixed_dictionaries(
+        {
+            "categories": names,
+            "vad": vads,
+            "votes": st.lists(st.builds(Vote, names, vads), max_size=3).map(tuple),
+            "shares": st.just({})
+            | votes.map(lambda n: dict(zip(PRIMARY_AND_CONTEMPT, np.divide(n, sum(n)).tolist(),
+                                           strict=True))),
+            "box_xyxy": st.tuples(
+                st.floats(0, 3), st.floats(0, 3), st.floats(3.5, 8), st.floats(3.5, 6)
+            ),
+            "face": st.none()
+            | st.builds(
+                Face,
+                st.tuples(*[st.floats(-9, 2)] * 2, *[st.floats(2.5, 9)] * 2),
+                st.floats(0, 1),
+                st.just(POINTS),
+            ),
+            "groups": st.dictionaries(texts, texts, max_size=2),
+            "span_s": st.none() | st.tuples(st.floats(0, 1), st.floats(1.5, 9)),
+        }
+    ),
+)  # fmt: skip
 def test_any_row_survives_the_round_trip(
-    tmp_path_factory: pytest.TempPathFactory,
-    corner: tuple[float, float],
-    size: tuple[float, float],
-    votes: list[int],
-    name: str,
+    tmp_path_factory: pytest.TempPathFactory, text: str, drawn: dict[str, Any]
 ) -> None:
-    shares = [count / sum(votes) for count in votes]
-    soft = dict(zip(PRIMARY_AND_CONTEMPT, shares, strict=True))
-    box = (*corner, corner[0] + size[0], corner[1] + size[1])
-    row = replace(ROW, id=name, subject=name, soft=soft, box_xyxy=box)
-    folder = tmp_path_factory.mktemp("round")
-    assert list(write(folder, [row], labels=PRIMARY_AND_CONTEMPT).rows()) == [row]
+    row = replace(PLAIN, id=text, exclude=text or None, unit=text, **drawn)
+    manifest = write(tmp_path_factory.mktemp("round"), [row])
+    assert list(manifest.rows(include_excluded=True)) == [row]
 
 
 def test_excluded_rows_stay_in_the_file_and_out_of_use(tmp_path: Path) -> None:
-    broken = FaceRow("b", "mine", "train", 0, 0, (0, 0, 0, 0), path="b.jpg", exclude="unreadable")
-    manifest = write(tmp_path, [ROW, broken, replace(ROW, id="c", split="test")])
-    assert [row.id for row in manifest.rows()] == ["a", "c"]
-    assert [row.id for row in manifest.rows(include_excluded=True)] == ["a", "b", "c"]
-    assert [row.exclude for row in manifest.rows("train", include_excluded=True)] == [
-        None,
-        "unreadable",
-    ]
+    broken = Row(
+        id="b", source="s", split="train", width=0, height=0, medium="b.png",
+        box_xyxy=(9.0, 9.0, 1.0, 1.0), people=0, exclude="unreadable",
+    )  # fmt: skip
+    manifest = write(tmp_path, [PERSON, broken, replace(PERSON, id="c", split="test")])
+    assert [row.id for row in manifest.rows()] == [PERSON.id, "c"]
     assert [row.id for row in manifest.rows("test")] == ["c"]
+    assert list(manifest.rows("train", include_excluded=True)) == [PERSON, broken]
     assert (manifest.count(), manifest.count("train"), manifest.count("val")) == (2, 1, 0)
+
+
+def test_rows_are_grouped_by_picture_and_split(tmp_path: Path) -> None:
+    rows = [
+        PERSON,
+        replace(PERSON, id="1", unit="another subject"),
+        replace(PERSON, medium="b.png"),
+        replace(PERSON, medium="b.png", split="val"),
+        replace(PLAIN, unit="alone"),
+        replace(PLAIN, id="2", unit="alone"),
+        replace(FACE, id="3", unit=None),
+        replace(FACE, id="4", unit=None),
+    ]
+    manifest = write(tmp_path, rows)
+    assert [len(group) for group in manifest.pictures()] == [2, 1, 1, 2, 1, 1]
+    assert [len(group) for group in manifest.pictures("val")] == [1, 2]
 
 
 def test_rows_are_streamed_into_groups(tmp_path: Path) -> None:
     """Nothing asks for a row before those of the group before it are on disk."""
     sizes: list[int] = []
 
-    def rows() -> Iterator[FaceRow]:
+    def rows() -> Iterator[Row]:
         for number in range(2 * ROWS_PER_GROUP + 1):
             if number % ROWS_PER_GROUP == 0 and number:
                 sizes.append(unfinished(tmp_path / "manifest.parquet")[0].stat().st_size)
-            yield replace(ROW, id=str(number))
+            yield replace(FACE, id=str(number))
 
-    assert write_manifest(tmp_path, rows(), labels=PRIMARY, root="", note={}) == 2049
+    assert write_manifest(tmp_path, rows(), labels=LABELS, root="", note={}) == 2049
     file = pq.ParquetFile(tmp_path / "manifest.parquet")
     groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
     assert groups == [1024, 1024, 1]
@@ -123,26 +185,38 @@ def test_rows_are_streamed_into_groups(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("row", "change", "words"),
     [
-        ({"split": "trian"}, "unknown split 'trian': did you mean 'train'"),
-        ({"label": "hapiness"}, "unknown label 'hapiness': did you mean 'happiness'"),
-        ({"soft": {"joy": 1.0}}, "unknown label 'joy'"),
-        ({"soft": {"fear": float("nan"), "anger": 1.0}}, "shares must be numbers"),
-        ({"soft": {"fear": -0.5, "anger": 1.5}}, "shares must be numbers"),
-        ({"soft": {"fear": 0.5}}, "shares must sum to 1"),
-        ({"soft": {}}, "shares must sum to 1"),
-        ({"box_xyxy": (0.0, 0.0, float("nan"), 1.0)}, "not a number"),
-        ({"roll": float("inf")}, "not a number"),
-        ({"box_xyxy": (3.0, 0.0, 3.0, 1.0)}, "no area"),
-        ({"content": None}, "neither a path nor packed bytes"),
+        (PLAIN, {"split": "trian"}, "unknown split 'trian': did you mean 'train'"),
+        (FACE, {"label": "hapiness"}, "unknown label 'hapiness' of primary: did you mean 'happi"),
+        (FACE, {"shares": {"joy": 1.0}}, "unknown label 'joy' of primary"),
+        (FACE, {"shares": {"fear": NAN, "anger": 1.0}}, "shares must be numbers"),
+        (FACE, {"shares": {"fear": -0.5, "anger": 1.5}}, "shares must be numbers"),
+        (FACE, {"shares": {"fear": 0.5}}, "shares must sum to 1"),
+        (FACE, {"shares": {}}, "it has no label of primary or categories or vad"),
+        (FACE, {"face": Face((0.0, 0.0, NAN, 1.0), 1.0)}, "is not made of numbers"),
+        (FACE, {"face": Face((3.0, 0.0, 3.0, 1.0), 1.0)}, "no area"),
+        (FACE, {"face": None}, "neither the person's box nor a picture with a face"),
+        (FACE, {"content": None}, "neither the person's box nor a picture with a face"),
+        (PLAIN, {"categories": ("Hapiness",)}, "unknown label 'Hapiness' of categories: did you"),
+        (PLAIN, {"votes": (Vote(("Joy",)),)}, "unknown label 'Joy' of categories"),
+        (PLAIN, {"vad": (NAN, 5.0, 5.0)}, "are not numbers from 1 to 10"),
+        (PLAIN, {"vad": (0.5, 5.0, 5.0)}, "are not numbers from 1 to 10"),
+        (PLAIN, {"votes": (Vote((), (5.0, 5.0, 11.0)),)}, "are not numbers from 1 to 10"),
+        (PLAIN, {"width": 0}, "size 0 x 6 is empty"),
+        (PLAIN, {"people": 0}, "0 people in the picture"),
+        (PLAIN, {"box_xyxy": (0.0, NAN, 1.0, 1.0)}, "not made of numbers"),
+        (PLAIN, {"box_xyxy": (3.0, 0.0, 3.0, 1.0)}, "no area"),
+        (PLAIN, {"box_xyxy": (0.0, 0.0, 9.0, 1.0)}, "exceeds the picture of 8 x 6"),
+        (PLAIN, {"span_s": (2.0, 2.0)}, "is not two rising numbers of seconds"),
+        (PLAIN, {"span_s": (0.0, INF)}, "is not two rising numbers of seconds"),
     ],
 )
 def test_an_unusable_row_is_refused_and_leaves_no_file(
-    tmp_path: Path, change: dict[str, object], words: str
+    tmp_path: Path, row: Row, change: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(DataError, match=f"face 'a' of 'mine': .*{words}"):
-        write(tmp_path, [replace(ROW, **change)])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=f"row '{row.id}' of 'mine': .*{words}"):
+        write(tmp_path, [replace(row, **change)])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -157,39 +231,65 @@ def edit(manifest: Manifest, column: str, values: list[object]) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("p_fear", float("nan"), "shares must be numbers"),
+        ("p_fear", NAN, "shares must be numbers"),
         ("label", "joyful", "unknown label"),
         ("split", "dev", "unknown split"),
-        ("x2", float("nan"), "not a number"),
+        ("x2", NAN, "not made of numbers"),
+        ("x2", None, "lacks a part of a value"),
+        ("valence", NAN, r"row 'set/a\.png#0' of 'mscoco': .* are not numbers"),
+        ("arousal", None, "lacks a part of a value"),
+        ("votes", [{"categories": None}], "lacks a part of a value"),
+        ("face", {"score": 0.5}, "lacks a part of a value"),
+        ("groups", [{"name": "gender", "value": None}], "lacks a part of a value"),
+        ("end_s", None, "lacks a part of a value"),
     ],
 )
 def test_a_damaged_row_is_refused_when_read(
     tmp_path: Path, column: str, value: object, words: str
 ) -> None:
-    manifest = write(tmp_path, [ROW])
+    manifest = write(tmp_path, [PERSON])
     edit(manifest, column, [value])
     with pytest.raises(DataError, match=words):
         list(manifest.rows())
-    with pytest.raises(DataError, match=words):
-        manifest.verify()
+
+
+def test_a_damaged_file_is_refused_when_read(tmp_path: Path) -> None:
+    manifest = write(tmp_path, [PERSON])
+    manifest.path.write_bytes(manifest.path.read_bytes()[:200])
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        list(manifest.rows())
 
 
 def test_an_interrupted_writing_keeps_the_old_file(tmp_path: Path) -> None:
-    def interrupted() -> Iterator[FaceRow]:
-        yield replace(ROW, id="new")
+    def interrupted() -> Iterator[Row]:
+        yield replace(PERSON, id="new")
         raise KeyboardInterrupt
 
-    write(tmp_path, [ROW])
+    write(tmp_path, [PERSON])
     with pytest.raises(KeyboardInterrupt):
-        write_manifest(tmp_path, interrupted(), labels=PRIMARY, root="", note={})
-    assert [row.id for row in Manifest.open(tmp_path).rows()] == ["a"]
+        write_manifest(tmp_path, interrupted(), labels=LABELS, root=".", note={})
+    assert list(Manifest.open(tmp_path).rows()) == [PERSON]
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.parquet"]
+
+
+def test_the_note_may_be_what_was_counted_on_the_way(tmp_path: Path) -> None:
+    seen: list[str] = []
+    rows = (seen.append(row.id) or row for row in [PERSON, PLAIN])
+    manifest = write(tmp_path, rows, note=lambda: {"rows": str(len(seen))})  # type: ignore[arg-type]
+    assert manifest.note == {"rows": "2"}
+
+
+def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
+    manifest = write(tmp_path, [PERSON])
+    assert manifest.fingerprint == hashlib.sha256(manifest.path.read_bytes()).hexdigest()
+    before = manifest.fingerprint
+    assert write(tmp_path, [replace(PERSON, people=3)]).fingerprint != before
 
 
 def test_an_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="the manifest cannot be written"):
-        write_manifest(tmp_path / "file" / "out", [ROW], labels=PRIMARY, root="", note={})
+        write(tmp_path / "file" / "out", [PERSON])
 
 
 def test_what_is_no_manifest_is_refused_by_name(tmp_path: Path) -> None:
@@ -207,47 +307,78 @@ def test_what_is_no_manifest_is_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("affekt_manifest_version", "99", "version 99, this affekt reads version 1"),
-        ("labels", json.dumps([*PRIMARY, "boredom"]), "unknown label 'boredom'"),
-        ("labels", json.dumps([*PRIMARY, "contempt"]), "lacks the column 'p_contempt'"),
+        ("affekt_manifest_version", "1", "version 1, this affekt reads version 2: prepare again"),
+        ("affekt_manifest_version", None, "is not an affekt manifest"),
+        ("root", None, "its metadata lacks 'root'"),
+        ("unit", "film", "unknown unit 'film'"),
+        ("labels", ["fear"], "is not a table of names by head"),
+        ("labels", {}, "names no head"),
+        ("labels", {"moods": ["good"]}, "unknown head 'moods'"),
+        ("labels", {"primary": ["fear", 1]}, "primary is not a list of names"),
+        ("labels", {"primary": ["fear", "fear"]}, "primary has 'fear' twice"),
+        ("labels", {"vad": ["a", "b", "c"]}, "vad is other than valence, arousal, dominance"),
+        ("labels", {"primary": ["boredom"]}, "lacks the column 'p_boredom'"),
     ],
 )
 def test_metadata_that_does_not_fit_is_refused(
-    tmp_path: Path, key: str, value: str, words: str
+    tmp_path: Path, key: str, value: object, words: str
 ) -> None:
-    manifest = write(tmp_path, [ROW])
+    manifest = write(tmp_path, [PERSON])
     table = pq.read_table(manifest.path)
-    pq.write_table(
-        table.replace_schema_metadata({**table.schema.metadata, key.encode(): value}), manifest.path
-    )
+    meta = {name.decode(): content for name, content in table.schema.metadata.items()}
+    meta[key] = value if isinstance(value, str) else json.dumps(value)
+    if value is None:
+        del meta[key]
+    pq.write_table(table.replace_schema_metadata(meta), manifest.path)
     with pytest.raises(DataError, match=words):
         Manifest.open(manifest.path)
 
 
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    manifest = write(tmp_path, [PERSON])
+    pq.write_table(pq.read_table(manifest.path).drop_columns(["votes"]), manifest.path)
+    with pytest.raises(DataError, match="lacks the column 'votes'"):
+        Manifest.open(tmp_path)
+
+
+def test_a_set_may_have_labels_of_its_own(tmp_path: Path) -> None:
+    labels = {"primary": ("calm", "cross"), "categories": ("Hungry",)}
+    row = replace(FACE, shares={"calm": 0.0, "cross": 1.0}, label="cross", categories=("Hungry",))
+    manifest = write(tmp_path, [row], labels=labels)
+    assert manifest.labels == labels and list(manifest.rows()) == [row]
+
+
 def test_pictures_come_from_bytes_or_from_the_root(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "b.png").write_bytes(png(5, (200, 10, 30)))
-    named = replace(ROW, id="b", content=None, path="b.png")
-    manifest = write(tmp_path / "out", [ROW, named], root="../set")
-    packed, read = (read_face_picture(manifest, row) for row in manifest.rows())
+    Image.new("RGB", (8, 6), (9, 80, 200)).save(tmp_path / "set" / "a.png")
+    np.save(tmp_path / "set" / "b.npy", np.full((4, 4, 3), 7, np.uint8))
+    manifest = write(tmp_path / "out", [FACE, PERSON], root="../set")
+    packed, read = (read_row_picture(manifest, row) for row in manifest.rows())
     assert packed.shape == (4, 4, 3)
-    assert np.array_equal(read, np.full((5, 5, 3), (200, 10, 30)))
-    manifest.verify()
+    assert np.array_equal(read, np.full((6, 8, 3), (9, 80, 200)))
+    stretched = read_row_picture(manifest, replace(PERSON, medium="b.npy"))
+    assert np.array_equal(stretched, np.full((6, 8, 3), 7))
 
 
-def test_missing_and_broken_pictures_are_named(tmp_path: Path) -> None:
+def test_pictures_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    manifest = write(tmp_path, [PERSON])
     (tmp_path / "broken.png").write_bytes(png()[:40])
-    gone = replace(ROW, content=None, path="gone.png")
-    broken = replace(ROW, id="b", content=None, path="broken.png")
-    manifest = write(tmp_path, [gone, broken])
-    with pytest.raises(DataError, match=r"1 pictures are missing, the first is .*gone\.png"):
-        manifest.verify()
-    with pytest.raises(DataError, match=r"face 'a' of 'mine': no picture at .*gone\.png"):
-        read_face_picture(manifest, gone)
-    with pytest.raises(DataError, match=r"face 'b' of 'mine': .*broken\.png"):
-        read_face_picture(manifest, broken)
+    (tmp_path / "other.png").write_bytes(png(5))
+    (tmp_path / "broken.npy").write_bytes(b"nothing")
+    np.save(tmp_path / "objects.npy", np.array([{"a": 1}]), allow_pickle=True)
+    with pytest.raises(DataError, match=r"row 'set/a\.png#0' of 'mscoco': no picture at"):
+        read_row_picture(manifest, PERSON)
+    for name in ("broken.png", "broken.npy", "objects.npy"):
+        with pytest.raises(DataError, match=rf"row 'set/a\.png#0' of 'mscoco': .*{name}"):
+            read_row_picture(manifest, replace(PERSON, medium=name))
+    with pytest.raises(DataError, match=r"other\.png has 5 x 5 pixels, the manifest says 8 x 6"):
+        read_row_picture(manifest, replace(PERSON, medium="other.png"))
+    with pytest.raises(DataError, match="holds its labels without a picture"):
+        read_row_picture(manifest, PLAIN)
+    with pytest.raises(DataError, match="it has no face"):
+        read_face_crop(manifest, PLAIN, 8)
 
 
 def test_an_unknown_split_is_refused_before_reading(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unknown split 'valid': did you mean 'val'"):
-        next(write(tmp_path, [ROW]).rows("valid"))
+        next(write(tmp_path, [FACE]).rows("valid"))

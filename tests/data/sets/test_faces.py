@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from affekt.data.manifests.manifest import FaceRow, Manifest, read_face_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_face_crop, read_row_picture
+from affekt.data.manifests.row import Row
 from affekt.data.sets.faces import (
     MISSING,
     NO_FACE,
@@ -37,10 +39,10 @@ from affekt.data.sets.framing import WHOLE_PICTURE, find_face, find_face_in_crop
 from affekt.data.sets.packing import face_cutout
 from affekt.data.sets.splits import CONFLICT, LEAK, draw_splits
 from affekt.errors import DataError, UsageError
-from affekt.geometry import face_crop_matrix, iou_xyxy
+from affekt.geometry import iou_xyxy, roll_degrees
 from affekt.inference.find.faces import load_face_detector
 from affekt.labels import PRIMARY, PRIMARY_AND_CONTEMPT
-from affekt.media import ImageRgb, warp
+from affekt.media import ImageRgb
 from affekt.results import Face
 
 Box = tuple[float, float, float, float]
@@ -92,7 +94,7 @@ def folder_set(root: Path, per_label: int = 4, labels: tuple[str, ...] = PRIMARY
     return root
 
 
-def rows_of(summary: PrepareSummary) -> dict[str, FaceRow]:
+def rows_of(summary: PrepareSummary) -> dict[str, Row]:
     manifest = Manifest.open(summary.manifest)
     return {row.id: row for row in manifest.rows(include_excluded=True)}
 
@@ -105,8 +107,8 @@ def test_one_picture_per_label_is_a_set(tmp_path: Path) -> None:
     assert summary.counts == {"train": dict.fromkeys(PRIMARY, 1)}
     assert (summary.used, summary.labels, summary.excluded) == (7, PRIMARY, {})
     row = rows_of(summary)["fear/0.png"]
-    assert (row.source, row.label, row.soft["fear"]) == ("tiny", "fear", 1.0)
-    assert (row.width, row.height, row.roll, row.majority) == (50, 40, 0.0, None)
+    assert (row.source, row.label, row.shares["fear"]) == ("tiny", "fear", 1.0)
+    assert (row.width, row.height, row.majority) == (50, 40, None)
 
 
 def test_whole_pictures_get_the_framing_of_their_set(tmp_path: Path) -> None:
@@ -114,14 +116,14 @@ def test_whole_pictures_get_the_framing_of_their_set(tmp_path: Path) -> None:
     root = folder_set(tmp_path / "set", 3)
     save(root / "fear" / "large.png", drawn(100, 80, (20, 8, 80, 72)))
     rows = rows_of(prepare_folders(root, tmp_path / "out", detect=detect))
-    assert rows["anger/0.png"].box_xyxy == pytest.approx((10, 4, 40, 36), abs=0.4)
-    assert rows["fear/large.png"].box_xyxy == pytest.approx((20, 8, 80, 72), abs=0.8)
+    assert rows["anger/0.png"].face.box_xyxy == pytest.approx((10, 4, 40, 36), abs=0.4)
+    assert rows["fear/large.png"].face.box_xyxy == pytest.approx((20, 8, 80, 72), abs=0.8)
 
 
 def test_without_faces_the_whole_picture_is_taken_and_said(tmp_path: Path) -> None:
     root = folder_set(tmp_path / "set", 1)
     summary = prepare_folders(root, tmp_path / "out", detect=detect_nothing)
-    assert rows_of(summary)["fear/0.png"].box_xyxy == (0, 0, 50, 40)
+    assert rows_of(summary)["fear/0.png"].face.box_xyxy == (0, 0, 50, 40)
     assert "whole picture taken as the face: faces found in 0 of 7" in summary.notes[-1]
     assert Manifest.open(summary.manifest).note["remarks"] == "\n".join(summary.notes)
 
@@ -237,10 +239,10 @@ def test_large_pictures_are_named_and_small_ones_packed(tmp_path: Path) -> None:
     rows, manifest = rows_of(summary), Manifest.open(summary.manifest)
     assert rows["fear/large.png"].content is None
     assert rows["fear/0.png"].content == (root / "fear" / "0.png").read_bytes()
-    assert read_face_picture(manifest, rows["fear/large.png"]).shape == (240, 300, 3)
+    assert read_row_picture(manifest, rows["fear/large.png"]).shape == (240, 300, 3)
     unpacked = prepare_folders(root, tmp_path / "plain", detect=detect, pack=False)
     assert all(row.content is None for row in rows_of(unpacked).values())
-    Manifest.open(unpacked.manifest).verify()
+    assert [row.medium for row in rows_of(unpacked).values()] == list(rows_of(unpacked))
 
 
 def test_detected_faces_are_boxed_straightened_and_packed_small(tmp_path: Path) -> None:
@@ -252,13 +254,9 @@ def test_detected_faces_are_boxed_straightened_and_packed_small(tmp_path: Path) 
     summary = prepare_folders(tmp_path / "set", tmp_path / "out", detect=detect, faces="detect")
     assert summary.excluded == {NO_FACE: 1}
     row = rows_of(summary)["fear/a.png"]
-    assert row.roll == pytest.approx(20, abs=1)
+    assert roll_degrees(row.face.landmarks_xy) == pytest.approx(20, abs=1)
     assert (row.width, row.height) == (256, 256)
-    crop = warp(
-        read_face_picture(Manifest.open(summary.manifest), row),
-        face_crop_matrix(row.box_xyxy, 96, row.roll),
-        96,
-    )
+    crop = read_face_crop(Manifest.open(summary.manifest), row, 96)
     (left, top), (right, level) = find_eyes(crop)
     assert abs(top - level) < 1.5
     assert left < 48 < right
@@ -360,7 +358,8 @@ def test_boxes_come_back_from_the_enlarged_picture(width: int, height: int) -> N
 def test_a_cutout_shows_the_face_where_its_box_says(centre: tuple[int, int], side: int) -> None:
     x1, y1 = centre[0] - side // 2, centre[1] - side // 2
     box = (x1, y1, x1 + side, y1 + side)
-    part, inside = face_cutout(np.asarray(drawn(600, 400, box)), box)
+    part, face = face_cutout(np.asarray(drawn(600, 400, box)), Face(box, 1.0))
+    inside = face.box_xyxy
     assert max(part.shape) <= 256
     visible = np.clip(inside, 0, [part.shape[1], part.shape[0]] * 2)
     assert detect(part)[0].box_xyxy == pytest.approx(visible.tolist(), abs=1)
@@ -417,11 +416,11 @@ def test_ferplus_labels(ferplus: PrepareSummary) -> None:
         "thing": (None, None, "not a face"),
         "nobody": (None, None, NO_VOTES),
     }
-    assert rows[0].soft == {**dict.fromkeys(PRIMARY_AND_CONTEMPT, 0.0)} | {
+    assert rows[0].shares == {**dict.fromkeys(PRIMARY_AND_CONTEMPT, 0.0)} | {
         "happiness": 0.8,
         "neutral": 0.2,
     }
-    assert rows[4].soft["fear"] == 1.0
+    assert rows[4].shares["fear"] == 1.0
 
 
 def test_ferplus_counts_and_framing(ferplus: PrepareSummary) -> None:
@@ -432,7 +431,7 @@ def test_ferplus_counts_and_framing(ferplus: PrepareSummary) -> None:
     row = next(Manifest.open(ferplus.manifest).rows())
     assert row.content is not None
     assert Image.open(io.BytesIO(row.content)).size == (48, 48)
-    assert row.box_xyxy == pytest.approx((4, 2, 44, 46), abs=0.5)
+    assert row.face.box_xyxy == pytest.approx((4, 2, 44, 46), abs=0.5)
 
 
 @pytest.mark.parametrize("given_folder", [".", "ferplus", "ferplus/data"])
@@ -520,7 +519,7 @@ def test_the_framing_of_real_ferplus_crops(tmp_path: Path, real_data: Path) -> N
     summary = prepare_ferplus(tmp_path, tmp_path / "out", detect=load_face_detector().detect)
     assert summary.excluded[MISSING] > 30_000
     row = next(Manifest.open(summary.manifest).rows())
-    assert np.array(row.box_xyxy) / 48 == pytest.approx((0.09, 0.01, 0.91, 1.0), abs=0.05)
+    assert np.array(row.face.box_xyxy) / 48 == pytest.approx((0.09, 0.01, 0.91, 1.0), abs=0.05)
 
 
 def test_a_real_portrait(tmp_path: Path, real_data: Path) -> None:
@@ -536,6 +535,6 @@ def test_a_real_portrait(tmp_path: Path, real_data: Path) -> None:
     )
     row = rows_of(summary)["happy/a.jpg"]
     assert max(row.width, row.height) <= 256
-    packed = read_face_picture(Manifest.open(summary.manifest), row)
+    packed = read_row_picture(Manifest.open(summary.manifest), row)
     found = detector.detect(packed)[0]
-    assert iou_xyxy([row.box_xyxy], [found.box_xyxy])[0, 0] > 0.85
+    assert iou_xyxy([row.face.box_xyxy], [found.box_xyxy])[0, 0] > 0.85

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from affekt.data.manifests.manifest import Manifest, read_face_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.sets.emotic.layouts import find_layout
 from affekt.data.sets.faces import prepare_folders
 from affekt.data.sets.folders import read_folders
@@ -55,8 +56,8 @@ def test_a_name_that_is_not_utf8_is_packed(root: Path, tmp_path: Path) -> None:
     prepare_folders(root, tmp_path / "out", detect=nobody)  # type: ignore[arg-type]
     manifest = Manifest.open(tmp_path / "out")
     [row] = [row for row in manifest.rows() if "caf" in row.id]
-    assert row.id == "fear/caf\\xe9.png" and row.path is None
-    assert read_face_picture(manifest, row)[0, 0].tolist() == [77, 0, 0]
+    assert row.id == "fear/caf\\xe9.png" and row.medium is None
+    assert read_row_picture(manifest, row)[0, 0].tolist() == [77, 0, 0]
 
 
 def test_an_unreadable_folder_below_is_an_error(

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from affekt.data.manifests.people import PersonManifest, PersonRow, Vote, write_people
+from affekt.data.manifests.manifest import Manifest, write_manifest
+from affekt.data.manifests.row import Vote
 from affekt.data.sets.emotic import rows as emotic_rows
 from affekt.data.sets.emotic.prepare import prepare_emotic
 from affekt.data.survey.agreement import VoteTally, fleiss_kappa
@@ -20,13 +21,14 @@ from affekt.data.survey.survey import Survey, survey_people
 from affekt.labels import CATEGORIES
 from affekt.results import Face
 from affekt.view.emotic_plots import plot_survey
+from fakes.rows import PEOPLE, person_row
 
 
 @pytest.fixture
 def survey(tiny_emotic: Path) -> Survey:
     out = tiny_emotic.parent / "out"
     prepare_emotic(tiny_emotic, out, detect=lambda image: [Face((15.0, 8.0, 30.0, 25.0), 0.9)])
-    return survey_people(PersonManifest.open(out))
+    return survey_people(Manifest.open(out))
 
 
 def test_rows_in_use_and_out_of_use_are_counted(survey: Survey) -> None:
@@ -95,9 +97,11 @@ def test_every_figure_is_drawn(survey: Survey, tmp_path: Path) -> None:
 
 
 def test_one_split_without_votes_or_vad_is_surveyed_too(tmp_path: Path) -> None:
-    row = PersonRow("a#0", "s", "test", None, 8, 6, (0.0, 0.0, 8.0, 6.0), ("Peace",), None, 1)
-    write_people(tmp_path, [row, replace(row, id="b#0", exclude="a reason")], root="", note={})
-    survey = survey_people(PersonManifest.open(tmp_path))
+    row = person_row("a#0", "Peace", split="test")
+    write_manifest(
+        tmp_path, [row, replace(row, id="b#0", exclude="a reason")], labels=PEOPLE, root="", note={}
+    )
+    survey = survey_people(Manifest.open(tmp_path))
     assert survey.people == {"train": 0, "val": 0, "test": 1}
     assert survey.vad["test"]["arousal"]["mean"] is None
     assert "no person has more than one annotator" in survey.to_text()

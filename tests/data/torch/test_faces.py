@@ -13,13 +13,14 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from affekt.crops import face_matrix
 from affekt.data.augment.faces import AugmentConfig
-from affekt.data.manifests.manifest import FaceRow, Manifest, write_manifest
+from affekt.data.manifests.manifest import Manifest, write_manifest
+from affekt.data.manifests.row import Row
 from affekt.data.torch.faces import FaceDataset, Sample, soft_target, source_priors
 from affekt.errors import DataError
-from affekt.geometry import face_crop_matrix
-from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.media import read_picture, warp
+from fakes.rows import FACES, face_row
 
 LABELS = ("anger", "fear", "neutral")
 
@@ -42,17 +43,15 @@ def faces_of(dataset: FaceDataset, order: list[int] | None = None) -> torch.Tens
     return torch.stack([dataset[i].face for i in order or range(len(dataset))])
 
 
-def row(number: int, soft: dict[str, float], **values: Any) -> FaceRow:
+def row(number: int, soft: dict[str, float], **values: Any) -> Row:
     packed = io.BytesIO()
     Image.new("RGB", (20, 20), (number, 0, 0)).save(packed, "PNG")
     given = {"split": "train", "source": "mine", "content": packed.getvalue(), **values}
-    return FaceRow(
-        id=str(number), width=20, height=20, box_xyxy=(0.0, 0.0, 20.0, 20.0), soft=soft, **given
-    )
+    return face_row(str(number), soft, (0, 0, 20, 20), **given)
 
 
-def manifest_of(folder: Path, rows: list[FaceRow]) -> Manifest:
-    write_manifest(folder, rows, labels=PRIMARY_AND_CONTEMPT, root=".", note={})
+def manifest_of(folder: Path, rows: list[Row]) -> Manifest:
+    write_manifest(folder, rows, labels=FACES, root=".", note={})
     return Manifest.open(folder)
 
 
@@ -60,7 +59,7 @@ def test_without_augmentation_a_sample_is_the_crop_of_the_crop_rule(manifest: Ma
     dataset = FaceDataset([manifest], "val", LABELS, 32)
     for sample, face in zip(dataset, manifest.rows("val"), strict=True):
         assert face.content is not None
-        matrix = face_crop_matrix(face.box_xyxy, 32, face.roll)
+        matrix = face_matrix(face.face, 32)
         expected = warp(read_picture(face.content), matrix, 32)
         np.testing.assert_array_equal(sample.face.numpy().transpose(1, 2, 0), expected)
 
@@ -127,7 +126,7 @@ def test_a_split_without_faces_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_picture_is_named_with_its_face(tmp_path: Path) -> None:
-    missing = row(7, {"anger": 1.0}, content=None, path="pictures/absent.png")
+    missing = row(7, {"anger": 1.0}, content=None, medium="pictures/absent.png")
     dataset = FaceDataset([manifest_of(tmp_path, [missing])], "train", LABELS, 32)
-    with pytest.raises(DataError, match=r"face '7' of 'mine': no picture at .*absent\.png"):
+    with pytest.raises(DataError, match=r"row '7' of 'mine': no picture at .*absent\.png"):
         dataset[0]

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 from affekt.bundle import StreamSpec
 from affekt.crops import crop_stream
 from affekt.data.augment.people import PersonAugmentConfig
-from affekt.data.manifests.people import PersonManifest, PersonRow, write_people
+from affekt.data.manifests.manifest import Manifest, write_manifest
+from affekt.data.manifests.row import Row
 from affekt.data.torch import people as people_dataset
 from affekt.data.torch.people import (
     PersonDataset,
@@ -29,8 +30,9 @@ from affekt.errors import DataError, UsageError
 from affekt.geometry import person_geometry
 from affekt.labels import CATEGORIES
 from affekt.media import read_picture
+from fakes.rows import PEOPLE, person_row
 
-WritePeople = Callable[..., PersonManifest]
+WritePeople = Callable[..., Manifest]
 
 GREY = StreamSpec(24, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), crop="stretch")
 STREAMS = {
@@ -41,13 +43,11 @@ STREAMS = {
 
 
 @pytest.fixture(scope="module")
-def manifest(
-    tmp_path_factory: pytest.TempPathFactory, write_drawn_people: WritePeople
-) -> PersonManifest:
+def manifest(tmp_path_factory: pytest.TempPathFactory, write_drawn_people: WritePeople) -> Manifest:
     return write_drawn_people(tmp_path_factory.mktemp("people"))
 
 
-def varied(manifest: PersonManifest, seed: int = 5, epoch: int = 0) -> PersonDataset:
+def varied(manifest: Manifest, seed: int = 5, epoch: int = 0) -> PersonDataset:
     config = PersonAugmentConfig(occlude=0.5)
     dataset = PersonDataset([manifest], ("train",), STREAMS, augment=config, seed=seed)
     dataset.epoch = epoch
@@ -64,11 +64,11 @@ def same(first: PersonSample, second: PersonSample) -> bool:
     return all(torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)) for a, b in pairs)
 
 
-def test_plain_samples_are_the_crops_of_the_crop_rules(manifest: PersonManifest) -> None:
+def test_plain_samples_are_the_crops_of_the_crop_rules(manifest: Manifest) -> None:
     dataset = PersonDataset([manifest], ("train",), STREAMS)
     assert (len(dataset), dataset.persons) == (3, 6)
     for item, people in zip(dataset, manifest.pictures("train"), strict=True):
-        picture = read_picture(manifest.root / str(people[0].picture))
+        picture = read_picture(manifest.root / str(people[0].medium))
         for name, spec in STREAMS.items():
             for crop, row in zip(item.images[name], people, strict=True):
                 expected = crop_stream(picture, name, spec, row.box_xyxy, row.face)
@@ -80,7 +80,7 @@ def test_plain_samples_are_the_crops_of_the_crop_rules(manifest: PersonManifest)
         assert item.has_face.tolist() == [row.face is not None for row in people]
 
 
-def test_a_sample_has_the_documented_parts(manifest: PersonManifest) -> None:
+def test_a_sample_has_the_documented_parts(manifest: Manifest) -> None:
     sample = PersonDataset([manifest], ("train",), STREAMS)[2]
     assert {name: tuple(i.shape) for name, i in sample.images.items()} == {
         "face": (3, 3, 16, 16), "body": (3, 3, 24, 24), "scene": (3, 3, 24, 24)
@@ -95,22 +95,20 @@ def test_a_sample_has_the_documented_parts(manifest: PersonManifest) -> None:
     assert sample.vad[0].tolist() == [8.0, 5.0, 4.0]
 
 
-def test_a_picture_is_decoded_once(
-    manifest: PersonManifest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_is_decoded_once(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    plain = people_dataset.read_person_picture
+    plain = people_dataset.read_row_picture
 
-    def counted(source: PersonManifest, row: PersonRow) -> np.ndarray:
+    def counted(source: Manifest, row: Row) -> np.ndarray:
         read.append(row.id)
         return plain(source, row)
 
-    monkeypatch.setattr(people_dataset, "read_person_picture", counted)
+    monkeypatch.setattr(people_dataset, "read_row_picture", counted)
     everyone(PersonDataset([manifest], ("train", "val"), STREAMS))
     assert len(read) == 5
 
 
-def test_a_blanked_scene_is_each_persons_own(manifest: PersonManifest) -> None:
+def test_a_blanked_scene_is_each_persons_own(manifest: Manifest) -> None:
     streams = {"scene": replace(GREY, blank_person=True)}
     scenes = PersonDataset([manifest], ("train",), streams)[2].images["scene"]
     assert not torch.equal(scenes[0], scenes[1])
@@ -120,7 +118,7 @@ def test_a_blanked_scene_is_each_persons_own(manifest: PersonManifest) -> None:
         assert (own - 128).abs().max() <= 1
 
 
-def test_a_sample_follows_from_seed_epoch_and_index_alone(manifest: PersonManifest) -> None:
+def test_a_sample_follows_from_seed_epoch_and_index_alone(manifest: Manifest) -> None:
     first = everyone(varied(manifest))
     assert same(first, everyone(varied(manifest)))
     backwards = everyone(varied(manifest), [2, 1, 0])
@@ -130,7 +128,7 @@ def test_a_sample_follows_from_seed_epoch_and_index_alone(manifest: PersonManife
         assert not torch.equal(first.images["body"], everyone(other).images["body"])
 
 
-def test_workers_change_nothing(manifest: PersonManifest) -> None:
+def test_workers_change_nothing(manifest: Manifest) -> None:
     batches = [
         [
             PersonSample(*batch)
@@ -157,14 +155,13 @@ def test_labels_without_pictures_have_labels_and_geometry(
     assert sample.categories.sum() > 0 and sample.geometry.abs().sum() > 0
 
 
-def person(name: str, **values: object) -> PersonRow:
-    row = PersonRow(name, "mine", "train", None, 8, 8, (0.0, 0.0, 4.0, 4.0), (), None, 1)
-    return replace(row, **values)  # type: ignore[arg-type]
+def person(name: str, **values: object) -> Row:
+    return replace(person_row(name), **values)  # type: ignore[arg-type]
 
 
-def dataset_of(folder: Path, rows: list[PersonRow], **options: bool) -> PersonDataset:
-    write_people(folder, rows, root=".", note={})
-    return PersonDataset([PersonManifest.open(folder)], ("train",), STREAMS, **options)
+def dataset_of(folder: Path, rows: list[Row], **options: bool) -> PersonDataset:
+    write_manifest(folder, rows, labels=PEOPLE, root=".", note={})
+    return PersonDataset([Manifest.open(folder)], ("train",), STREAMS, **options)
 
 
 def test_leaked_people_are_left_out_of_tuning_only(tmp_path: Path) -> None:
@@ -245,7 +242,7 @@ def test_a_missing_picture_is_named_with_its_person(
         dataset[1]
 
 
-def test_what_cannot_be_a_data_set_is_refused(manifest: PersonManifest) -> None:
+def test_what_cannot_be_a_data_set_is_refused(manifest: Manifest) -> None:
     with pytest.raises(DataError, match="no people in the splits test"):
         PersonDataset([manifest], ("test",), STREAMS)
     with pytest.raises(UsageError, match="did you mean 'scene'"):
@@ -257,7 +254,7 @@ def test_the_identity_changes_with_data_splits_and_preprocessing(
 ) -> None:
     own = write_drawn_people(tmp_path)
     plain = PersonDataset([own], ("train",), STREAMS)
-    same_again = PersonDataset([PersonManifest.open(tmp_path)], ("train",), STREAMS)
+    same_again = PersonDataset([Manifest.open(tmp_path)], ("train",), STREAMS)
     assert plain.identity() == same_again.identity()
     others = [
         PersonDataset([own], ("val",), STREAMS),

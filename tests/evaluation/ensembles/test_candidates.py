@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from affekt.bundle import Bundle
-from affekt.data.manifests.people import PersonManifest, write_people
+from affekt.data.manifests.manifest import Manifest, write_manifest
+from affekt.data.manifests.row import Row
 from affekt.errors import DataError, UsageError
 from affekt.evaluation.ensembles.candidates import (
     ask_candidates,
@@ -26,9 +27,10 @@ from affekt.inference.context import ContextModel
 from affekt.media import ImageRgb
 from affekt.report.markdown import to_markdown
 from affekt.results import BoxXyxy, Face
+from fakes.rows import PEOPLE
 
 WriteContext = Callable[..., Bundle]
-WritePeople = Callable[..., PersonManifest]
+WritePeople = Callable[..., Manifest]
 
 COUNTS = {"train": (1,), "val": (2, 1, 3, 1, 2)}
 
@@ -40,15 +42,13 @@ def three(write_context: WriteContext, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def drawn(
-    write_drawn_people: WritePeople, tmp_path_factory: pytest.TempPathFactory
-) -> PersonManifest:
+def drawn(write_drawn_people: WritePeople, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """Nine people to tune on, the last of whom training has seen."""
     folder = tmp_path_factory.mktemp("drawn")
     rows = list(write_drawn_people(folder, COUNTS).rows())
     rows[-1] = replace(rows[-1], leak="same box in train")
-    write_people(folder, rows, root=".", note={})
-    return PersonManifest.open(folder)
+    write_manifest(folder, rows, labels=PEOPLE, root=".", note={})
+    return Manifest.open(folder)
 
 
 def test_names_are_folders_and_none_is_taken_twice(three: list[Bundle]) -> None:
@@ -77,16 +77,16 @@ def test_a_model_that_sees_no_pixels_has_no_mirrored_twin(
 
 
 def test_each_says_what_it_says_alone(
-    three: list[Bundle], drawn: PersonManifest, monkeypatch: pytest.MonkeyPatch
+    three: list[Bundle], drawn: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    real = people.read_person_picture
+    real = people.read_row_picture
 
-    def spy(manifest: PersonManifest, row: people.PersonRow) -> ImageRgb:
+    def spy(manifest: Manifest, row: Row) -> ImageRgb:
         read.append(row.id)
         return real(manifest, row)
 
-    monkeypatch.setattr(people, "read_person_picture", spy)
+    monkeypatch.setattr(people, "read_row_picture", spy)
     candidates = name_candidates(three)
     said = ask_candidates(candidates, drawn, threads=1)
     assert len(read) == 5  # pictures, not pictures times candidates
@@ -121,7 +121,7 @@ def test_a_mirrored_model_says_what_the_model_says_of_the_mirrored_picture(
     assert np.abs(found.probabilities - unlike.probabilities).max() > 0.05
 
 
-def test_the_report_says_who_adds_what(three: list[Bundle], drawn: PersonManifest) -> None:
+def test_the_report_says_who_adds_what(three: list[Bundle], drawn: Manifest) -> None:
     candidates = name_candidates(three, mirrored=True)
     said = ask_candidates(candidates, drawn, threads=1)
     report = judge_candidates(candidates, said, name="all", data="drawn", select=True)
@@ -142,7 +142,7 @@ def test_the_report_says_who_adds_what(three: list[Bundle], drawn: PersonManifes
     assert all(member.name in text for member in report.members)
 
 
-def test_without_selection_all_weigh_the_same(three: list[Bundle], drawn: PersonManifest) -> None:
+def test_without_selection_all_weigh_the_same(three: list[Bundle], drawn: Manifest) -> None:
     candidates = name_candidates(three)
     said = ask_candidates(candidates, drawn, threads=1)
     report = judge_candidates(candidates, said, name="all", data="drawn", select=False)
@@ -152,7 +152,7 @@ def test_without_selection_all_weigh_the_same(three: list[Bundle], drawn: Person
     assert "step by step" not in to_markdown(report)
 
 
-def test_selection_that_does_not_pay_is_said(three: list[Bundle], drawn: PersonManifest) -> None:
+def test_selection_that_does_not_pay_is_said(three: list[Bundle], drawn: Manifest) -> None:
     candidates = name_candidates(three)
     said = ask_candidates(candidates, drawn, threads=1)
     report = judge_candidates(candidates, said, name="all", data="drawn", select=True)
@@ -174,7 +174,7 @@ def test_a_model_of_folds_has_learned_from_validation_people(three: list[Bundle]
 
 
 def test_what_cannot_be_a_member_is_said(
-    three: list[Bundle], tiny_bundle: Bundle, drawn: PersonManifest
+    three: list[Bundle], tiny_bundle: Bundle, drawn: Manifest
 ) -> None:
     with pytest.raises(UsageError, match="give one context model"):
         name_candidates([])
@@ -196,6 +196,6 @@ def test_people_whom_training_has_seen_are_not_enough(
         replace(row, leak="same box in train")
         for row in write_drawn_people(tmp_path, {"val": (1, 2)}).rows()
     ]
-    write_people(tmp_path, rows, root=".", note={})
+    write_manifest(tmp_path, rows, labels=PEOPLE, root=".", note={})
     with pytest.raises(DataError, match="seen all 3 persons of split 'val'"):
-        unseen(ask_candidates(name_candidates(three[:1]), PersonManifest.open(tmp_path)))
+        unseen(ask_candidates(name_candidates(three[:1]), Manifest.open(tmp_path)))

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from affekt.data.manifests.manifest import FaceRow, Manifest, write_manifest
-from affekt.data.manifests.parquet import SPLITS
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.row import SPLITS, Row
 from affekt.errors import BundleError, DataError, UsageError
 from affekt.evaluation.evaluate import compare_bundles, evaluate
 from affekt.evaluation.reading.faces import BATCH, predict_faces
 from affekt.evaluation.resampling import Bootstrap
 from affekt.geometry import face_crop_matrix
 from affekt.inference.runtime import FaceModel
-from affekt.labels import PRIMARY, PRIMARY_AND_CONTEMPT
+from affekt.labels import PRIMARY
 from affekt.media import warp
 from affekt.report.markdown import to_markdown
+from fakes.rows import FACES, tilted
+from fakes.rows import manifest_of as write
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
@@ -39,18 +41,17 @@ def png(image_rgb) -> bytes:
     return content.getvalue()
 
 
-def face(i: int, label: str | None, **fields) -> FaceRow:
-    row = FaceRow(
+def face(i: int, label: str | None, **fields) -> Row:
+    row = Row(
         id=f"face{i}", source="made", split="test", width=36, height=40,
-        box_xyxy=(2.0, 3.0, 30.0, 36.0), roll=float(i % 7), soft={"fear": 1.0}, label=label,
+        face=tilted((2.0, 3.0, 30.0, 36.0), i % 7), shares={"fear": 1.0}, label=label,
         content=png(picture(i)),
     )  # fmt: skip
     return replace(row, **fields)
 
 
-def manifest_of(folder, rows) -> Manifest:
-    write_manifest(folder, rows, labels=PRIMARY_AND_CONTEMPT, root=".", note={})
-    return Manifest.open(folder)
+def manifest_of(folder, rows, unit="picture") -> Manifest:
+    return write(folder, rows, FACES, unit)
 
 
 def own_figures(bundle, n: int):
@@ -164,7 +165,7 @@ def test_bad_calls_are_named(tiny_bundle, tmp_path):
 
 
 def test_a_missing_picture_is_named(tiny_bundle, tmp_path):
-    manifest = manifest_of(tmp_path, [face(0, "fear", content=None, path="gone.png")])
+    manifest = manifest_of(tmp_path, [face(0, "fear", content=None, medium="gone.png")])
     with pytest.raises(DataError, match=r"gone\.png"):
         evaluate(tiny_bundle, manifest)
 
@@ -173,16 +174,18 @@ def test_a_missing_picture_is_named(tiny_bundle, tmp_path):
     ("rows", "unit", "units"),
     [
         ([{}, {}, {}], "row", 3),
-        ([{"path": "a.png"}, {"path": "b.png"}, {}], "row", 3),
-        ([{"path": "a.png"}, {"path": "a.png"}, {}], "picture", 2),
-        ([{"subject": "x"}, {"subject": "x"}, {}], "subject", 2),
-        ([{"subject": "x"}, {"subject": "x", "source": "other"}, {}], "subject", 3),
+        ([{"medium": "a.png"}, {"medium": "b.png"}, {}], "row", 3),
+        ([{"medium": "a.png"}, {"medium": "a.png"}, {}], "picture", 2),
+        ([{"unit": "x"}, {"unit": "x"}, {}], "subject", 2),
+        ([{"unit": "x"}, {"unit": "x", "source": "other"}, {}], "subject", 3),
     ],
 )
 def test_subjects_are_drawn_where_known_then_pictures_of_several_faces(
     tiny_bundle, tmp_path, rows, unit, units
 ):
-    manifest = manifest_of(tmp_path, [face(i, "fear", **row) for i, row in enumerate(rows)])
+    faces = [face(i, "fear", **row) for i, row in enumerate(rows)]
+    known = "subject" if unit == "subject" else "picture"
+    manifest = manifest_of(tmp_path, faces, known)
     said = predict_faces(FaceModel(tiny_bundle), manifest, "test")
     assert (said.unit, int(said.unit_of.max()) + 1) == (unit, units)
     figures = evaluate(tiny_bundle, manifest, bootstrap=FEW).to_dict()
@@ -190,7 +193,10 @@ def test_subjects_are_drawn_where_known_then_pictures_of_several_faces(
 
 
 def test_faces_are_measured_by_group_where_the_manifest_says(tiny_bundle, tmp_path):
-    rows = [face(i, PRIMARY[i % 3], gender=("Female", "Male", None)[i % 3]) for i in range(9)]
+    rows = [
+        face(i, PRIMARY[i % 3], groups=[{"gender": "Female"}, {"gender": "Male"}, {}][i % 3])
+        for i in range(9)
+    ]
     groups = evaluate(tiny_bundle, manifest_of(tmp_path, rows), bootstrap=FEW).to_dict()["groups"]
     assert {name: own["n"] for name, own in groups["gender"].items()} == {"Female": 3, "Male": 3}
     assert groups["source"]["made"]["n"] == 9

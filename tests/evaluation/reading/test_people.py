@@ -7,12 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affekt.data.manifests.people import (
-    PersonManifest,
-    PersonRow,
-    read_person_picture,
-    write_people,
-)
+from affekt.data.manifests.manifest import Manifest, write_manifest
+from affekt.data.manifests.pictures import read_row_picture
 from affekt.errors import BundleError, DataError, UsageError
 from affekt.evaluation.evaluate import compare_bundles, evaluate, judge
 from affekt.evaluation.floors import Training
@@ -32,6 +28,7 @@ from affekt.inference.context import ContextModel
 from affekt.labels import CATEGORIES, VAD
 from affekt.report.markdown import to_markdown
 from fakes.predictions import said_of_people
+from fakes.rows import PEOPLE, person_row
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 FEW = Bootstrap(5)
@@ -51,7 +48,7 @@ def evaluation(tiny_context, manifest):
 def test_the_figures_are_those_of_the_persons_one_by_one(tiny_context, manifest, evaluation):
     model, rows = ContextModel(tiny_context), list(manifest.rows("test"))
     said = [
-        model.run([model.crop(read_person_picture(manifest, r), [r.box_xyxy], [r.face], r.people)])
+        model.run([model.crop(read_row_picture(manifest, r), [r.person_xyxy], [r.face], r.people)])
         for r in rows
     ]
     p = np.concatenate([output.probabilities for output in said])
@@ -110,10 +107,10 @@ def test_reading_in_batches_changes_nothing(tiny_context, manifest, evaluation, 
 def test_what_is_not_scored_is_counted_with_its_reason(tiny_context, manifest, tmp_path):
     rows = list(manifest.rows("test"))[:6]
     rows[0] = replace(rows[0], exclude="broken picture")
-    rows[1] = replace(rows[1], picture=None)
+    rows[1] = replace(rows[1], medium=None)
     rows[3] = replace(rows[3], leak="same box in train")
-    write_people(tmp_path, rows, root=str(manifest.root), note={})
-    result = evaluate(tiny_context, PersonManifest.open(tmp_path), bootstrap=FEW)
+    write_manifest(tmp_path, rows, labels=PEOPLE, root=str(manifest.root), note={})
+    result = evaluate(tiny_context, Manifest.open(tmp_path), bootstrap=FEW)
     figures = result.to_dict()
     assert figures["n"] == 4 and figures["leaked"] == 1
     reasons = {"excluded: broken picture": 1, "labels without a picture": 1}
@@ -147,8 +144,10 @@ def test_made_up_skill_shows_in_every_figure():
 
 
 def test_rows_become_arrays():
-    row = PersonRow("a#0", "s", "train", "a", 100, 50, (0.0, 0.0, 50.0, 50.0), ("Peace",), None, 2)
-    np.testing.assert_allclose(geometry_of([row]), person_geometry([row.box_xyxy], 100, 50, 2))
+    row = person_row(
+        "a#0", "Peace", width=100, height=50, box_xyxy=(0.0, 0.0, 50.0, 50.0), people=2
+    )
+    np.testing.assert_allclose(geometry_of([row]), person_geometry([row.person_xyxy], 100, 50, 2))
     truth = categories_of([row], CATEGORIES)
     assert truth.sum() == 1 and truth[0, CATEGORIES.index("Peace")]
     assert np.isnan(vad_of([row])).all()

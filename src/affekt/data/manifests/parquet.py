@@ -1,7 +1,6 @@
 """What every manifest is on disk: one Parquet file, whole or absent, read and written in rows.
 
-Its metadata tells the version, the kind of rows, the root of relative paths and a note. A reader
-asks for its kind and is told by one line what it got instead.
+Its metadata tells the version, the labels, the root of relative paths and a note.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from affekt.errors import DataError, MissingExtraError, OutputError, nearest, one_line
+from affekt.errors import DataError, MissingExtraError, OutputError, one_line
 from affekt.files import remove_abandoned, whole_file
-from affekt.typed import MisfitError, parse_json
+from affekt.typed import MisfitError, parse_json, shown_key
 
 try:
     import pyarrow as pa
@@ -24,12 +23,10 @@ except ImportError as error:
     raise MissingExtraError("a manifest", "data") from error
 
 FILE_NAME = "manifest.parquet"
-SPLITS = ("train", "val", "test")
 ROWS_PER_GROUP = 1024
 
+VERSION = 2
 VERSION_KEY = "affekt_manifest_version"
-KIND_KEY = "affekt_manifest_kind"
-FACES, PEOPLE = "faces", "people"
 
 Note = Mapping[str, str]
 """Where a set comes from and how it was prepared."""
@@ -43,16 +40,6 @@ def manifest_file(path: str | Path) -> Path:
     """
     path = Path(path)
     return path if path.suffix == ".parquet" else path / FILE_NAME
-
-
-def check_split(split: str | None) -> None:
-    """Refuse a split that no manifest has; None stands for all of them.
-
-    Raises:
-        DataError: it is not one of `SPLITS`.
-    """
-    if split is not None and split not in SPLITS:
-        raise DataError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
 
 
 def write_records(
@@ -106,10 +93,9 @@ def _write(
     return count
 
 
-def make_metadata(kind: str, version: int, root: str, note: Note) -> dict[str, str]:
+def make_metadata(root: str, note: Note) -> dict[str, str]:
     """What the metadata of every manifest holds; `check_metadata` is its counterpart."""
-    written = json.dumps(dict(note))
-    return {VERSION_KEY: str(version), KIND_KEY: kind, "root": root, "note": written}
+    return {VERSION_KEY: str(VERSION), "root": root, "note": json.dumps(dict(note))}
 
 
 def read_metadata(file: Path) -> tuple[list[str], dict[str, str]]:
@@ -126,23 +112,18 @@ def read_metadata(file: Path) -> tuple[list[str], dict[str, str]]:
         return names, {k: v.decode(errors=_errors(k)) for k, v in texts}
 
 
-def check_metadata(
-    file: Path, meta: Mapping[str, str], *, kind: str, version: int, keys: Sequence[str]
-) -> None:
-    """Refuse a file that is no manifest, or one of another kind or version.
+def check_metadata(file: Path, meta: Mapping[str, str], *, keys: Sequence[str]) -> None:
+    """Refuse a file that is no manifest, or one of another version.
 
     Raises:
         DataError: it says what the file is and what was expected.
     """
     if VERSION_KEY not in meta:
         raise DataError(f"{file} is not an affekt manifest: its metadata lacks {VERSION_KEY!r}")
-    own = meta.get(KIND_KEY, FACES)
-    if own != kind:
-        raise DataError(f"{file} is a manifest of {own}, here one of {kind} is needed")
-    if meta[VERSION_KEY] != str(version):
+    if meta[VERSION_KEY] != str(VERSION):
         raise DataError(
-            f"{file} is a manifest of version {meta[VERSION_KEY]}, this affekt reads version "
-            f"{version}: run `affekt prepare` again"
+            f"{file} is a manifest of version {shown_key(meta[VERSION_KEY])}, this affekt reads "
+            f"version {VERSION}: prepare again (`affekt prepare`)"
         )
     for key in keys:
         if key not in meta:

@@ -8,23 +8,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from affekt.data.manifests.manifest import FaceRow, write_manifest
+from affekt.data.manifests.manifest import write_manifest
 from affekt.data.manifests.parquet import manifest_file
+from affekt.data.manifests.row import Row
 from affekt.data.sets.ferplus import CSV_NAME, FerPlusFace, read_ferplus
 from affekt.data.sets.folders import EXACTLY_LABELS, read_folders, with_drawn_splits
-from affekt.data.sets.framing import Detect, Framing, find_face, measure_framing, roll_of
+from affekt.data.sets.framing import Detect, Framing, find_face, measure_framing
 from affekt.data.sets.naming import FolderNames, written
 from affekt.data.sets.packing import PACKED_SIDE, encode, face_cutout
 from affekt.data.sets.splits import LEAK, Entry, conflicting, copies_of, digest_of, leaking
 from affekt.errors import DataError, MediaError, UsageError
+from affekt.heads import PRIMARY_HEAD
 from affekt.labels import CONTEMPT, PRIMARY, PRIMARY_AND_CONTEMPT
 from affekt.media import ImageRgb, read_picture
+from affekt.results import Face
 
 Progress = Callable[[int, int], None]
 """Called with the pictures done and their total."""
 
 FRAMING_SAMPLE = 200
-NO_BOX = (0.0, 0.0, 0.0, 0.0)
 UNREADABLE = "unreadable picture"
 MISSING = "missing picture"
 NO_FACE = "no face found"
@@ -193,17 +195,16 @@ def _sample(files: Sequence[Path]) -> Iterator[ImageRgb]:
             continue  # the picture's own row says so
 
 
-def _ferplus_row(face: FerPlusFace, framing: Framing, leak: str | None) -> FaceRow:
-    row = FaceRow(
+def _ferplus_row(face: FerPlusFace, framing: Framing, leak: str | None) -> Row:
+    row = Row(
         id=face.id,
         source="ferplus",
         split=face.split,
         width=0,
         height=0,
-        box_xyxy=NO_BOX,
-        soft=face.votes.soft,
+        shares=face.votes.soft,
         label=face.votes.label,
-        path=f"data/{face.file.parent.name}/{face.file.name}",
+        medium=f"data/{face.file.parent.name}/{face.file.name}",
         majority=face.votes.majority,
         exclude=face.votes.exclude or leak,
     )
@@ -212,45 +213,42 @@ def _ferplus_row(face: FerPlusFace, framing: Framing, leak: str | None) -> FaceR
     return _framed(row, face.file, framing, pack=True)
 
 
-def _folder_row(entry: Entry, root: Path, source: str, reasons: dict[Path, str]) -> FaceRow:
+def _folder_row(entry: Entry, root: Path, source: str, reasons: dict[Path, str]) -> Row:
     inside = entry.path.relative_to(root).as_posix()
     name = written(inside)
-    return FaceRow(
+    return Row(
         id=name,
         source=source,
         split=entry.split or "train",
         width=0,
         height=0,
-        box_xyxy=NO_BOX,
-        soft={entry.label: 1.0} if entry.label else {},
+        shares={entry.label: 1.0} if entry.label else {},
         label=entry.label,
-        path=inside if name == inside else None,
+        medium=inside if name == inside else None,
         exclude=reasons.get(entry.path),
     )
 
 
-def _seen(
-    row: FaceRow, file: Path, framing: Framing | None, detect: Detect, pack: bool | None
-) -> FaceRow:
-    if row.path is None:
+def _seen(row: Row, file: Path, framing: Framing | None, detect: Detect, pack: bool | None) -> Row:
+    if row.medium is None:
         pack = True  # a name that is no UTF-8 cannot stand in a manifest: the picture does
     if framing is None:
         return _detected(row, file, detect, pack is not False)
     return _framed(row, file, framing, pack)
 
 
-def _framed(row: FaceRow, file: Path, framing: Framing, pack: bool | None) -> FaceRow:
+def _framed(row: Row, file: Path, framing: Framing, pack: bool | None) -> Row:
     try:
         height, width = read_picture(file).shape[:2]
     except MediaError:
         return replace(row, exclude=UNREADABLE)
     small = max(width, height) <= PACKED_SIDE
     content = file.read_bytes() if pack or (pack is None and small) else None
-    box = framing.box_xyxy(width, height)
-    return replace(row, width=width, height=height, box_xyxy=box, content=content)
+    face = Face(framing.box_xyxy(width, height), 1.0)
+    return replace(row, width=width, height=height, face=face, content=content)
 
 
-def _detected(row: FaceRow, file: Path, detect: Detect, pack: bool) -> FaceRow:
+def _detected(row: Row, file: Path, detect: Detect, pack: bool) -> Row:
     try:
         image = read_picture(file)
     except MediaError:
@@ -259,11 +257,10 @@ def _detected(row: FaceRow, file: Path, detect: Detect, pack: bool) -> FaceRow:
     if face is None:
         height, width = image.shape[:2]
         return replace(row, width=width, height=height, exclude=row.exclude or NO_FACE)
-    picture, box = face_cutout(image, face.box_xyxy) if pack else (image, face.box_xyxy)
+    picture, face = face_cutout(image, face) if pack else (image, face)
     height, width = picture.shape[:2]
     content = encode(picture) if pack else None
-    roll = roll_of(face)
-    return replace(row, width=width, height=height, box_xyxy=box, roll=roll, content=content)
+    return replace(row, width=width, height=height, face=face, content=content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,21 +272,22 @@ class _Writer:
     notes: tuple[str, ...]
     root: str = ""
 
-    def write(self, out: str | Path, rows: Iterable[FaceRow]) -> PrepareSummary:
+    def write(self, out: str | Path, rows: Iterable[Row]) -> PrepareSummary:
         counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         excluded = Counter[str]()
         note = {"source": self.source, "remarks": "\n".join(self.notes)}
         counted = _counted(rows, counts, excluded)
-        write_manifest(out, counted, labels=self.labels, root=self.root, note=note)
+        labels = {PRIMARY_HEAD: self.labels}
+        write_manifest(out, counted, labels=labels, root=self.root, note=note)
         ordered = {split: dict(sorted(counts[split].items())) for split in sorted(counts)}
         return PrepareSummary(manifest_file(out), self.labels, ordered, dict(excluded), self.notes)
 
 
 def _counted(
-    rows: Iterable[FaceRow],
+    rows: Iterable[Row],
     counts: defaultdict[str, Counter[str]],
     excluded: Counter[str],
-) -> Iterator[FaceRow]:
+) -> Iterator[Row]:
     for row in rows:
         if row.exclude is None:
             counts[row.split][row.label or NO_LABEL] += 1
@@ -298,7 +296,7 @@ def _counted(
         yield row
 
 
-def _watched(rows: Iterable[FaceRow], total: int, progress: Progress | None) -> Iterator[FaceRow]:
+def _watched(rows: Iterable[Row], total: int, progress: Progress | None) -> Iterator[Row]:
     for done, row in enumerate(rows, start=1):
         yield row
         if progress is not None:

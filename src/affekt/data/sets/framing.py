@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affekt.arrays import FloatArray
-from affekt.geometry import roll_degrees, similarity_matrix
+from affekt.data.sets.packing import moved_face
+from affekt.geometry import similarity_matrix
 from affekt.media import ImageRgb, warp
 from affekt.results import BoxXyxy, Face
 
@@ -94,7 +94,7 @@ def find_face_in_crop(image_rgb: ImageRgb, detect: Detect) -> Face | None:
     side = round(CROP_SIDE * (1 + 2 * CROP_MARGIN))
     scale = max(width, height) / CROP_SIDE
     matrix = similarity_matrix((width / 2, height / 2), scale, 0.0, (side / 2, side / 2))
-    faces = [_moved(face, matrix) for face in detect(warp(image_rgb, matrix, side))]
+    faces = [moved_face(face, matrix) for face in detect(warp(image_rgb, matrix, side))]
     return main_face(faces, width, height)
 
 
@@ -113,23 +113,3 @@ def main_face(faces: list[Face], width: int, height: int) -> Face | None:
         return side * face.score * max(0.0, 1 - off / math.hypot(width, height))
 
     return max(faces, key=weight, default=None)
-
-
-def roll_of(face: Face) -> float:
-    """The face's in-plane rotation in degrees, 0 where the detector gave no landmarks.
-
-    >>> roll_of(Face((0, 0, 9, 9), 1.0))
-    0.0
-    """
-    return 0.0 if face.landmarks_xy is None else roll_degrees(face.landmarks_xy)
-
-
-def _moved(face: Face, matrix: FloatArray) -> Face:
-    def moved(points: FloatArray) -> list[list[float]]:
-        return [[float(v) for v in matrix @ (x, y, 1.0)] for x, y in points]
-
-    (x1, y1), (x2, y2) = moved(np.asarray(face.box_xyxy, dtype=np.float64).reshape(2, 2))
-    if face.landmarks_xy is None:
-        return Face((x1, y1, x2, y2), face.score)
-    landmarks = moved(np.asarray(face.landmarks_xy, dtype=np.float64))
-    return Face((x1, y1, x2, y2), face.score, tuple((x, y) for x, y in landmarks))

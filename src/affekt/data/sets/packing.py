@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import math
 
+import numpy as np
 from PIL import Image
 
+from affekt.arrays import FloatArray
 from affekt.media import ImageRgb, resize
-from affekt.results import BoxXyxy
+from affekt.results import Face
 
 PACKED_SIDE = 256
 """Longest side of a packed picture in pixels."""
@@ -16,24 +18,41 @@ PACKED_SCALE = 1.6
 """Side of a packed face crop, as a multiple of the face's: room for rotation and translation."""
 
 
-def face_cutout(image_rgb: ImageRgb, box_xyxy: BoxXyxy) -> tuple[ImageRgb, BoxXyxy]:
-    """The part of a picture around a face, at most `PACKED_SIDE` pixels, and the box in it.
+def face_cutout(image_rgb: ImageRgb, face: Face) -> tuple[ImageRgb, Face]:
+    """The part of a picture around a face, at most `PACKED_SIDE` pixels, and the face in it.
 
-    >>> import numpy as np
     >>> picture = np.zeros((1000, 2000, 3), np.uint8)
-    >>> part, box = face_cutout(picture, (800.0, 200.0, 1120.0, 520.0))
-    >>> part.shape, box
+    >>> part, face = face_cutout(picture, Face((800.0, 200.0, 1120.0, 520.0), 0.9))
+    >>> part.shape, face.box_xyxy
     ((256, 256, 3), (48.0, 48.0, 208.0, 208.0))
     """
     height, width = image_rgb.shape[:2]
-    x1, y1, x2, y2 = box_xyxy
+    x1, y1, x2, y2 = face.box_xyxy
     reach = PACKED_SCALE * max(x2 - x1, y2 - y1) / 2
     left, right = _span((x1 + x2) / 2, reach, width)
     top, bottom = _span((y1 + y2) / 2, reach, height)
     part = _at_most(image_rgb[top:bottom, left:right], PACKED_SIDE)
     sx, sy = part.shape[1] / (right - left), part.shape[0] / (bottom - top)
-    box = ((x1 - left) * sx, (y1 - top) * sy, (x2 - left) * sx, (y2 - top) * sy)
-    return part, box
+    return part, moved_face(face, np.array([[sx, 0, -left * sx], [0, sy, -top * sy]]))
+
+
+def moved_face(face: Face, matrix: FloatArray) -> Face:
+    """The face under an affine map (2, 3) that does not turn it.
+
+    >>> moved_face(Face((1.0, 2.0, 3.0, 4.0), 0.5), np.array([[2, 0, 1], [0, 1, 0]])).box_xyxy
+    (3.0, 2.0, 7.0, 4.0)
+    """
+
+    def moved(x: float, y: float) -> tuple[float, float]:
+        x, y = (float(value) for value in matrix @ (x, y, 1.0))
+        return x, y
+
+    points = face.landmarks_xy
+    return Face(
+        (*moved(*face.box_xyxy[:2]), *moved(*face.box_xyxy[2:])),
+        face.score,
+        None if points is None else tuple(moved(*point) for point in points),
+    )
 
 
 def encode(image_rgb: ImageRgb) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from affekt.data.manifests.parquet import SPLITS
+from affekt.data.manifests.row import SPLITS
 
 CONFLICT = "copies with conflicting labels"
 LEAK = "copy of a picture in a later split"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from affekt.arrays import FloatArray
-from affekt.data.manifests.people import Vote
+from affekt.data.manifests.row import Vote
 from affekt.labels import CATEGORIES, VAD
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from affekt.arrays import IntArray
-from affekt.data.manifests.parquet import SPLITS
-from affekt.data.manifests.people import PersonManifest, PersonRow
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.row import SPLITS, Row
 from affekt.data.survey.agreement import VoteTally
 from affekt.errors import DataError
 from affekt.labels import CATEGORIES, VAD, VAD_RANGE
@@ -22,6 +23,8 @@ SMALL_SIDE = 20
 
 GROUPS = ("gender", "age", "source")
 UNKNOWN = "not stated"
+
+_NO_BOX = (0.0, 0.0, math.inf, math.inf)
 
 Counts = dict[str, int]
 
@@ -76,7 +79,7 @@ class Survey:
         return "\n".join(_lines(self)) + "\n"
 
 
-def survey_people(manifest: PersonManifest) -> Survey:
+def survey_people(manifest: Manifest) -> Survey:
     """Count a manifest in one pass; memory grows by the votes alone, 26 bytes a person.
 
     Raises:
@@ -112,7 +115,7 @@ class _Tally:
         self.excluded: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.leaks: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
-    def add_picture(self, rows: list[PersonRow]) -> None:
+    def add_picture(self, rows: list[Row]) -> None:
         used = [row for row in rows if row.exclude is None]
         for row in rows:
             if row.exclude is not None:
@@ -124,10 +127,11 @@ class _Tally:
             split.pictures += 1
             split.per_picture[used[0].people] += 1
 
-    def _add(self, row: PersonRow) -> None:
+    def _add(self, row: Row) -> None:
         split = self.splits[row.split]
-        x1, y1, x2, y2 = row.box_xyxy
-        marked = np.array([name in row.categories for name in CATEGORIES])
+        x1, y1, x2, y2 = row.box_xyxy or _NO_BOX
+        marked = np.isin(CATEGORIES, row.categories or ())
+        groups = {**row.groups, "source": row.source}
         split.people += 1
         split.small_boxes += min(x2 - x1, y2 - y1) < SMALL_SIDE
         split.faces += row.face is not None
@@ -136,12 +140,12 @@ class _Tally:
         if row.vad is not None:
             split.vads.append(row.vad)
         for name in GROUPS:
-            split.groups[name][getattr(row, name) or UNKNOWN] += 1
+            split.groups[name][groups.get(name, UNKNOWN)] += 1
         split.votes.add(row.votes)
         if row.leak is not None:
             self.leaks[row.leak][row.split] += 1
 
-    def survey(self, manifest: PersonManifest) -> Survey:
+    def survey(self, manifest: Manifest) -> Survey:
         each = self.splits.items()
         return Survey(
             manifest=str(manifest.path),
@@ -269,7 +273,7 @@ def _cell(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
 
 
-def _counts(manifest: PersonManifest) -> Counts:
+def _counts(manifest: Manifest) -> Counts:
     """What the manifest's note says of corrections."""
     try:
         counts = parse_json(manifest.note.get("counts", "{}"))

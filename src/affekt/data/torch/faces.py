@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from affekt.arrays import FloatArray, FloatArray32
+from affekt.crops import face_matrix
 from affekt.data.augment import faces as augment
 from affekt.data.augment.faces import AugmentConfig
-from affekt.data.manifests.manifest import Manifest, read_face_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
 from affekt.errors import DataError
-from affekt.geometry import compose, face_crop_matrix
+from affekt.geometry import compose
 from affekt.media import ImageRgb, warp
 
 
@@ -63,7 +65,7 @@ class FaceDataset(Dataset[Sample]):
             (manifest, row)
             for manifest in manifests
             for row in manifest.rows(split)
-            if sum(row.soft.get(label, 0.0) for label in labels) > 0
+            if sum(row.shares.get(label, 0.0) for label in labels) > 0
         ]
         if not kept:
             where = ", ".join(str(manifest.path) for manifest in manifests)
@@ -74,7 +76,7 @@ class FaceDataset(Dataset[Sample]):
         self.rows = [row for _, row in kept]
         self.manifests = [manifest for manifest, _ in kept]
         self.sources = tuple(dict.fromkeys(row.source for row in self.rows))
-        self.targets = np.stack([soft_target(row.soft, labels) for row in self.rows])
+        self.targets = np.stack([soft_target(row.shares, labels) for row in self.rows])
         self.hard = np.array([_position(row.label, labels) for row in self.rows])
         self.source_of = np.array([self.sources.index(row.source) for row in self.rows])
 
@@ -82,7 +84,7 @@ class FaceDataset(Dataset[Sample]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Sample:
-        picture = read_face_picture(self.manifests[index], self.rows[index])
+        picture = read_row_picture(self.manifests[index], self.rows[index])
         crop = self._crop(picture, index)
         return Sample(
             torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))),
@@ -93,8 +95,7 @@ class FaceDataset(Dataset[Sample]):
         )
 
     def _crop(self, picture: ImageRgb, index: int) -> ImageRgb:
-        row = self.rows[index]
-        matrix = face_crop_matrix(row.box_xyxy, self.size, row.roll)
+        matrix = self._matrix(index)
         if self.augment is None:
             return warp(picture, matrix, self.size)
         rng = np.random.default_rng((self.seed, self.epoch, index))
@@ -107,8 +108,14 @@ class FaceDataset(Dataset[Sample]):
     def _plain_crop(self, place: float) -> ImageRgb:
         index = int(place * len(self))
         row = self.rows[index]
-        picture = read_face_picture(self.manifests[index], row)
-        return warp(picture, face_crop_matrix(row.box_xyxy, self.size, row.roll), self.size)
+        picture = read_row_picture(self.manifests[index], row)
+        return warp(picture, self._matrix(index), self.size)
+
+    def _matrix(self, index: int) -> FloatArray:
+        face = self.rows[index].face
+        if face is None:
+            raise DataError(f"{self.rows[index].name}: no face was found")
+        return face_matrix(face, self.size)
 
 
 def soft_target(soft: dict[str, float], labels: tuple[str, ...]) -> FloatArray32:

@@ -24,7 +24,9 @@ from affekt.data.augment.people import (
     draw,
     move_box,
 )
-from affekt.data.manifests.people import PersonManifest, PersonRow, read_person_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
+from affekt.data.manifests.row import Row
 from affekt.errors import DataError
 from affekt.geometry import person_geometry
 from affekt.labels import CATEGORIES
@@ -58,7 +60,7 @@ class PersonSample(NamedTuple):
 class _Picture:
     """One item: the people at ``first`` up to ``last`` of the data set, all in one picture."""
 
-    manifest: PersonManifest
+    manifest: Manifest
     first: int
     last: int
 
@@ -85,7 +87,7 @@ class PersonDataset(Dataset[PersonSample]):
 
     def __init__(
         self,
-        manifests: Sequence[PersonManifest],
+        manifests: Sequence[Manifest],
         splits: tuple[str, ...],
         streams: Mapping[str, StreamSpec],
         *,
@@ -97,7 +99,7 @@ class PersonDataset(Dataset[PersonSample]):
         self.manifests, self.splits = tuple(manifests), splits
         self.streams, self.augment, self.seed = dict(streams), augment, seed
         self.tuning, self.epoch = tuning, 0
-        self.rows: list[PersonRow] = []
+        self.rows: list[Row] = []
         self.items: list[_Picture] = []
         for manifest in manifests:
             for split in splits:
@@ -105,14 +107,14 @@ class PersonDataset(Dataset[PersonSample]):
         if not self.rows:
             where = ", ".join(str(manifest.path) for manifest in manifests)
             raise DataError(f"no people in the splits {', '.join(splits)} of {where}")
-        self.categories = np.stack([_marked(row.categories) for row in self.rows])
+        self.categories = np.stack([_marked(row.categories or ()) for row in self.rows])
         self.vad = np.array([row.vad or (np.nan,) * 3 for row in self.rows], np.float32)
         sizes = [item.people for item in self.items]
         self.pictures = np.repeat(np.arange(len(self.items)), sizes)
-        self.pictured = np.array([row.picture is not None for row in self.rows])
+        self.pictured = np.array([row.pictured for row in self.rows])
         self.has_face = self.pictured & np.array([row.face is not None for row in self.rows])
 
-    def _add(self, manifest: PersonManifest, split: str) -> None:
+    def _add(self, manifest: Manifest, split: str) -> None:
         for people in manifest.pictures(split):
             kept = [row for row in people if not (self.tuning and row.leak)]
             if kept:
@@ -132,7 +134,7 @@ class PersonDataset(Dataset[PersonSample]):
         """
         sizes = hashlib.sha256()
         for item in self.items:
-            name = self.rows[item.first].picture
+            name = self.rows[item.first].medium
             if name is not None:
                 sizes.update(f"{name} {_bytes_of(item.manifest.root / name)}\n".encode())
         return {
@@ -170,16 +172,16 @@ class PersonDataset(Dataset[PersonSample]):
         return draw(self.augment, rng, people)
 
     def _images(
-        self, item: _Picture, rows: list[PersonRow], drawn: PersonAugmentation | None
+        self, item: _Picture, rows: list[Row], drawn: PersonAugmentation | None
     ) -> dict[str, npt.NDArray[np.uint8]]:
         """The crops of every stream, shape (n, 3, size, size) each."""
         images = {
             name: np.zeros((len(rows), 3, spec.size, spec.size), np.uint8)
             for name, spec in self.streams.items()
         }
-        if rows[0].picture is None:
+        if not rows[0].pictured:
             return images
-        picture = _read(item.manifest, rows[0])
+        picture = read_row_picture(item.manifest, rows[0])
         for name, spec in self.streams.items():
             shared = name == "scene" and not spec.blank_person
             crops = _crops(picture, name, spec, rows[:1] if shared else rows, drawn)
@@ -279,35 +281,25 @@ def _bytes_of(file: Path) -> int:
         return -1
 
 
-def _read(manifest: PersonManifest, row: PersonRow) -> ImageRgb:
-    picture = read_person_picture(manifest, row)
-    height, width = picture.shape[:2]
-    if (width, height) != (row.width, row.height):
-        raise DataError(
-            f"person {row.id!r} of {row.source!r}: {manifest.root / (row.picture or '')} has "
-            f"{width} x {height} pixels, the manifest says {row.width} x {row.height}: run "
-            "`affekt prepare` again"
-        )
-    return picture
-
-
 def _crops(
     picture: ImageRgb,
     stream: str,
     spec: StreamSpec,
-    rows: list[PersonRow],
+    rows: list[Row],
     drawn: PersonAugmentation | None,
 ) -> Iterator[ImageRgb | None]:
     if drawn is None:
-        yield from (crop_stream(picture, stream, spec, row.box_xyxy, row.face) for row in rows)
+        yield from (crop_stream(picture, stream, spec, row.person_xyxy, row.face) for row in rows)
         return
     for person, row in enumerate(rows):
-        yield crop_varied(picture, stream, spec, row.box_xyxy, row.face, drawn=drawn, person=person)
+        yield crop_varied(
+            picture, stream, spec, row.person_xyxy, row.face, drawn=drawn, person=person
+        )
 
 
-def _geometry(rows: list[PersonRow], drawn: PersonAugmentation | None) -> FloatArray32:
+def _geometry(rows: list[Row], drawn: PersonAugmentation | None) -> FloatArray32:
     width, height = rows[0].width, rows[0].height
-    boxes = [row.box_xyxy for row in rows]
+    boxes = [row.person_xyxy for row in rows]
     if drawn is not None:
         view = drawn.picture.matrix(width, height)
         boxes = [move_box(box, view) for box in boxes]

@@ -10,11 +10,12 @@ import numpy as np
 
 from affekt.arrays import FloatArray
 from affekt.bundle import Bundle, BundleInfo
-from affekt.data.manifests.people import PersonManifest
+from affekt.data.manifests.manifest import Manifest
 from affekt.errors import DataError, UsageError
 from affekt.evaluation.predictions import Predictions
-from affekt.evaluation.reading.people import HEAD, VAD_HEAD, predict_people
+from affekt.evaluation.reading.people import predict_people
 from affekt.evaluation.reading.rows import Progress
+from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
 from affekt.inference.context import ContextModel, ContextOutput, MembersOutput, PersonCrops
 from affekt.labels import VAD_RANGE
 from affekt.media import ImageRgb
@@ -68,7 +69,7 @@ def mirror(bundle: Bundle) -> Bundle:
 
 def ask_candidates(
     candidates: Sequence[Candidate],
-    manifest: PersonManifest,
+    manifest: Manifest,
     split: str = "val",
     *,
     threads: int | None = None,
@@ -97,7 +98,9 @@ def ask_candidates(
     probabilities = np.concatenate([said.probabilities for said in recorder.said], axis=1)
     values = np.concatenate([said.vad for said in recorder.said], axis=1, dtype=np.float64)
     return [
-        _said_by(everybody, {HEAD: own.astype(np.float64), VAD_HEAD: np.clip(vad, *VAD_RANGE)})
+        _said_by(
+            everybody, {CATEGORIES_HEAD: own.astype(np.float64), VAD_HEAD: np.clip(vad, *VAD_RANGE)}
+        )
         for own, vad in zip(probabilities, values, strict=True)
     ]
 

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from affekt.arrays import BoolArray, FloatArray
 from affekt.bundle import Bundle
-from affekt.data.manifests.people import PersonManifest, PersonRow, picture_of, read_person_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
+from affekt.data.manifests.row import Row
 from affekt.errors import UsageError
 from affekt.evaluation.floors import FEWEST_ROWS, Training
-from affekt.evaluation.predictions import PICTURE, Output, Predictions
-from affekt.evaluation.reading.rows import ALL, GROUPS, Progress, finish, nothing_scored
+from affekt.evaluation.predictions import Output, Predictions
+from affekt.evaluation.reading.rows import (
+    ALL,
+    Progress,
+    finish,
+    groups_of,
+    nothing_scored,
+    units_of,
+)
 from affekt.geometry import person_geometry
-from affekt.heads import Kind
+from affekt.heads import CATEGORIES_HEAD, VAD_HEAD, Kind
 from affekt.inference.context import ContextModel
 from affekt.labels import VAD, VAD_RANGE
 from affekt.media import ImageRgb
 from affekt.results import BoxXyxy, Face
-
-HEAD, VAD_HEAD = "categories", "vad"
 
 PROTOCOL = (
     "a person's categories are those that any annotator gave, valence, arousal and dominance "
@@ -60,7 +67,7 @@ class PersonModel(Protocol):
 
 def predict_with_bundle(
     bundle: Bundle,
-    manifest: PersonManifest,
+    manifest: Manifest,
     split: str,
     *,
     protocol: str | None = None,
@@ -82,7 +89,7 @@ def predict_with_bundle(
 
 def predict_people(
     model: PersonModel,
-    manifest: PersonManifest,
+    manifest: Manifest,
     split: str,
     *,
     progress: Progress | None = None,
@@ -101,8 +108,8 @@ def predict_people(
     for batch in _batches(manifest, part, skipped):
         crops = [
             model.crop(
-                read_person_picture(manifest, rows[0]),
-                [row.box_xyxy for row in rows],
+                read_row_picture(manifest, rows[0]),
+                [row.person_xyxy for row in rows],
                 [row.face for row in rows],
                 rows[0].people,
             )
@@ -114,30 +121,34 @@ def predict_people(
     finish(progress, total)
     if not said.rows:
         raise nothing_scored(manifest, split, "person", skipped)
-    return said.predictions(split, model, dict(skipped))
+    return said.predictions(manifest, split, model, dict(skipped))
 
 
-def training_people(manifest: PersonManifest, labels: tuple[str, ...]) -> Training | None:
+def training_people(manifest: Manifest, labels: tuple[str, ...]) -> Training | None:
     """The training persons whose VAD is known, for the floors; None where they are too few."""
-    rows = [row for row in manifest.rows("train") if row.vad is not None]
+    rows = [row for row in manifest.rows("train") if row.vad and row.box_xyxy]
     if len(rows) < FEWEST_ROWS:
         return None
-    targets = {HEAD: categories_of(rows, labels).astype(np.float64), VAD_HEAD: vad_of(rows)}
+    targets = {
+        CATEGORIES_HEAD: categories_of(rows, labels).astype(np.float64),
+        VAD_HEAD: vad_of(rows),
+    }
     return Training(geometry_of(rows), targets)
 
 
-def geometry_of(rows: Sequence[PersonRow]) -> FloatArray:
+def geometry_of(rows: Sequence[Row]) -> FloatArray:
     """Shape (n, 13), see `affekt.geometry.GEOMETRY_FEATURES`."""
-    found = [person_geometry([r.box_xyxy], r.width, r.height, r.people)[0] for r in rows]
+    found = [person_geometry([r.person_xyxy], r.width, r.height, r.people)[0] for r in rows]
     return np.reshape(np.asarray(found, dtype=np.float64), (len(rows), -1))
 
 
-def categories_of(rows: Sequence[PersonRow], labels: tuple[str, ...]) -> BoolArray:
+def categories_of(rows: Sequence[Row], labels: tuple[str, ...]) -> BoolArray:
     """Whether each person has each category, shape (n, k)."""
-    return np.array([[name in row.categories for name in labels] for row in rows], dtype=bool)
+    marked = [row.categories or () for row in rows]
+    return np.array([[name in own for name in labels] for own in marked], dtype=bool)
 
 
-def vad_of(rows: Sequence[PersonRow]) -> FloatArray:
+def vad_of(rows: Sequence[Row]) -> FloatArray:
     """Shape (n, 3), 1 to 10, NaN where unknown."""
     unknown = (np.nan,) * len(VAD)
     return np.array([row.vad or unknown for row in rows], dtype=np.float64)
@@ -147,26 +158,29 @@ def vad_of(rows: Sequence[PersonRow]) -> FloatArray:
 class _Said:
     """What was said so far: rows without their pictures, and a few numbers per person."""
 
-    rows: list[PersonRow] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     probabilities: list[FloatArray] = field(default_factory=list)
     vad: list[FloatArray] = field(default_factory=list)
     spread: list[FloatArray] = field(default_factory=list)
 
-    def add(self, rows: list[PersonRow], output: Any) -> None:
-        self.rows += rows
+    def add(self, rows: list[Row], output: Any) -> None:
+        self.rows += [replace(row, content=None) for row in rows]
         self.probabilities.append(np.asarray(output.probabilities, dtype=np.float64))
         self.vad.append(np.asarray(output.vad, dtype=np.float64))
         if output.spread is not None:
             self.spread.append(np.asarray(output.spread, dtype=np.float64))
 
-    def predictions(self, split: str, model: PersonModel, skipped: dict[str, int]) -> Predictions:
+    def predictions(
+        self, manifest: Manifest, split: str, model: PersonModel, skipped: dict[str, int]
+    ) -> Predictions:
+        unit, units = units_of(self.rows, manifest.unit)
         limits = [model.thresholds[label] for label in model.labels] if model.thresholds else None
         return Predictions(
             split=split,
             ids=tuple(row.id for row in self.rows),
             sources=tuple(row.source for row in self.rows),
             outputs={
-                HEAD: Output(
+                CATEGORIES_HEAD: Output(
                     Kind.MULTI_LABEL,
                     model.labels,
                     categories_of(self.rows, model.labels),
@@ -178,11 +192,11 @@ class _Said:
                     title="VAD", range=VAD_RANGE,
                 ),
             },
-            units=tuple(picture_of(row) for row in self.rows),
-            unit=PICTURE,
+            unit=unit,
+            units=units,
             noun="persons",
             protocol=PROTOCOL,
-            groups={name: tuple(getattr(row, name) for row in self.rows) for name in GROUPS},
+            groups=groups_of(self.rows),
             geometry=geometry_of(self.rows),
             spread=np.concatenate(self.spread) if self.spread else None,
             has_face=np.array([row.face is not None for row in self.rows]),
@@ -192,10 +206,10 @@ class _Said:
 
 
 def _batches(
-    manifest: PersonManifest, split: str | None, skipped: Counter[str]
-) -> Iterator[list[list[PersonRow]]]:
+    manifest: Manifest, split: str | None, skipped: Counter[str]
+) -> Iterator[list[list[Row]]]:
     """Pictures with their persons, as many as hold `BATCH` persons."""
-    batch: list[list[PersonRow]] = []
+    batch: list[list[Row]] = []
     for group in manifest.pictures(split, include_excluded=True):
         reasons = [_reason_to_skip(row) for row in group]
         skipped.update(reason for reason in reasons if reason)
@@ -209,7 +223,9 @@ def _batches(
         yield batch
 
 
-def _reason_to_skip(row: PersonRow) -> str | None:
+def _reason_to_skip(row: Row) -> str | None:
     if row.exclude is not None:
         return f"excluded: {row.exclude}"
-    return "labels without a picture" if row.picture is None else None
+    if row.box_xyxy is None or row.categories is None:
+        return "no box or no categories of the person"
+    return None if row.pictured else "labels without a picture"

@@ -1,23 +1,18 @@
-"""The kinds of manifests that can be measured on, one entry each."""
+"""What can be measured on, one entry for each head that leads a manifest's rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from affekt.bundle import Bundle
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.manifests.parquet import FACES, PEOPLE
-from affekt.data.manifests.people import PersonManifest, manifest_kind
+from affekt.errors import DataError
 from affekt.evaluation.floors import Training
 from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.reading import faces, people
 from affekt.evaluation.reading.rows import ALL, Progress
-from affekt.heads import Kind
-
-AnyManifest = Manifest | PersonManifest
+from affekt.heads import CATEGORIES_HEAD, PRIMARY_HEAD, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +23,6 @@ class SetKind:
         noun: what its rows are.
         model: the bundle measured where none is named.
         heads: what its rows have the truth of.
-        manifest: the class that opens it.
         predict: from a bundle, a manifest, a split and options to predictions.
         training: from a manifest and the predictions to what floors learn from.
     """
@@ -36,53 +30,48 @@ class SetKind:
     noun: str
     model: str
     heads: tuple[Kind, ...]
-    manifest: type[Any]
     predict: Callable[..., Predictions]
-    training: Callable[[Any, Predictions], Training | None]
+    training: Callable[[Manifest, Predictions], Training | None]
 
 
-def _people_training(manifest: PersonManifest, said: Predictions) -> Training | None:
-    return people.training_people(manifest, said.outputs[people.HEAD].labels)
+def _people_training(manifest: Manifest, said: Predictions) -> Training | None:
+    return people.training_people(manifest, said.outputs[CATEGORIES_HEAD].labels)
 
 
 SETS = {
-    FACES: SetKind(
+    PRIMARY_HEAD: SetKind(
         noun="faces",
         model="face",
         heads=(Kind.SINGLE_LABEL,),
-        manifest=Manifest,
         predict=faces.predict_with_bundle,
         training=lambda manifest, said: None,
     ),
-    PEOPLE: SetKind(
+    CATEGORIES_HEAD: SetKind(
         noun="persons",
         model="context",
         heads=(Kind.MULTI_LABEL, Kind.DIMENSIONAL),
-        manifest=PersonManifest,
         predict=people.predict_with_bundle,
         training=_people_training,
     ),
 }
 
 
-def open_set(path: str | Path) -> AnyManifest:
-    """Opens a manifest of any kind, given its file or folder.
+def kind_of(manifest: Manifest) -> SetKind:
+    """How an open manifest is measured on: by the first of its heads that stands in `SETS`.
 
     Raises:
-        DataError: no such file, or not a manifest.
+        DataError: it has no such head.
     """
-    opened: AnyManifest = SETS[manifest_kind(path)].manifest.open(path)
-    return opened
-
-
-def kind_of(manifest: AnyManifest) -> SetKind:
-    """How an open manifest is measured on."""
-    return next(kind for kind in SETS.values() if isinstance(manifest, kind.manifest))
+    for head, kind in SETS.items():
+        if head in manifest.labels:
+            return kind
+    heads = ", ".join(manifest.labels)
+    raise DataError(f"{manifest.path}: labels of {heads} only, expected {' or '.join(SETS)}")
 
 
 def predict(
     bundle: Bundle,
-    manifest: AnyManifest,
+    manifest: Manifest,
     split: str = "test",
     *,
     protocol: str | None = None,
@@ -109,6 +98,6 @@ def predict(
     )
 
 
-def read_training(manifest: AnyManifest, split: str, said: Predictions) -> Training | None:
+def read_training(manifest: Manifest, split: str, said: Predictions) -> Training | None:
     """What floors learn from; None for a split that holds the training rows itself."""
     return None if split in ("train", ALL) else kind_of(manifest).training(manifest, said)

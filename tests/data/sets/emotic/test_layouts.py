@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat, savemat
 
-from affekt.data.manifests.people import PersonManifest, PersonRow, read_person_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
+from affekt.data.manifests.row import Row
 from affekt.data.sets.emotic import rows as emotic_rows
 from affekt.data.sets.emotic.csv import ARRAY_COLUMNS, TANDON_COLUMNS
 from affekt.data.sets.emotic.layouts import find_layout
@@ -28,10 +30,10 @@ OTHER_ORDER = (
 """The order of columns in the layout with arrays."""
 
 
-def prepared(folder: Path, **options: object) -> list[PersonRow]:
+def prepared(folder: Path, **options: object) -> list[Row]:
     out = folder.parent / "out"
     prepare_emotic(folder, out, **({"detect": None} | options))  # type: ignore[arg-type]
-    return list(PersonManifest.open(out).rows(include_excluded=True))
+    return list(Manifest.open(out).rows(include_excluded=True))
 
 
 def write_csv(file: Path, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
@@ -86,9 +88,10 @@ def test_the_csv_layout_is_read_with_its_swapped_sizes(tmp_path: Path, labels_on
         ("test", ("Anger", "Sadness"), (1.0, 2.0, 3.0), None),
     ]
     assert [(row.width, row.height) for row in rows] == [(96, 64)] * 4
-    assert [row.picture is None for row in rows] == [labels_only] * 4
+    assert [row.medium is None for row in rows] == [labels_only] * 4
     assert [row.people for row in rows] == [1, 2, 2, 1]
-    assert (rows[0].gender, rows[0].age, rows[1].source) == ("Male", "Teenager", "emodb_small")
+    assert rows[0].groups == {"gender": "Male", "age": "Teenager"}
+    assert rows[1].source == "emodb_small"
     assert rows[3].leak == emotic_rows.SAME_PERSON
 
 
@@ -137,8 +140,8 @@ def test_square_arrays_get_the_shape_of_their_pictures(tmp_path: Path) -> None:
     rows = prepared(write_arrays(tmp_path / "set"))
     assert (rows[0].width, rows[0].height) == (64, 48)
     assert rows[0].box_xyxy == pytest.approx((0.0, 4.8, 32.0, 48.0))
-    manifest = PersonManifest.open(tmp_path / "out")
-    assert read_person_picture(manifest, rows[0]).shape == (48, 64, 3)
+    manifest = Manifest.open(tmp_path / "out")
+    assert read_row_picture(manifest, rows[0]).shape == (48, 64, 3)
     assert f"{emotic_rows.SCALED_COUNT}: 4" in manifest.note["remarks"]
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affekt.data.manifests.people import PersonManifest, PersonRow, Vote, read_person_picture
+from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.pictures import read_row_picture
+from affekt.data.manifests.row import Row, Vote
 from affekt.data.sets.emotic import rows as emotic_rows
 from affekt.data.sets.emotic.prepare import WINDOW, prepare_emotic
 from affekt.errors import DataError, OutputError
@@ -47,11 +49,11 @@ def tiny_emotic_like(count: int) -> dict[str, list[dict[str, object]]]:
     return {"train": train, "val": [entry("COCO_v.jpg")], "test": [entry("COCO_t.jpg")]}
 
 
-def by_id(folder: Path) -> dict[str, PersonRow]:
-    return {row.id: row for row in PersonManifest.open(folder).rows(include_excluded=True)}
+def by_id(folder: Path) -> dict[str, Row]:
+    return {row.id: row for row in Manifest.open(folder).rows(include_excluded=True)}
 
 
-def prepared(folder: Path, **options: object) -> dict[str, PersonRow]:
+def prepared(folder: Path, **options: object) -> dict[str, Row]:
     out = folder.parent / "out"
     prepare_emotic(folder, out, **({"detect": None} | options))  # type: ignore[arg-type]
     return by_id(out)
@@ -73,11 +75,11 @@ def test_every_person_is_a_row_and_every_exclusion_has_its_reason(tiny_emotic: P
 
 def test_rows_carry_what_the_annotation_states(tiny_emotic: Path) -> None:
     row = prepared(tiny_emotic)["val/mscoco/COCO_1.jpg#0"]
-    assert row == PersonRow(
+    assert row == Row(
         id="val/mscoco/COCO_1.jpg#0",
         source="mscoco",
         split="val",
-        picture="emotic/mscoco/images/COCO_1.jpg",
+        medium="emotic/mscoco/images/COCO_1.jpg",
         width=96,
         height=64,
         box_xyxy=(5.0, 5.0, 45.0, 60.0),
@@ -89,8 +91,8 @@ def test_rows_carry_what_the_annotation_states(tiny_emotic: Path) -> None:
             Vote(("Fear", "Peace"), (6.0, 5.0, 8.0)),
             Vote(("Engagement",), (5.0, 4.0, 7.0)),
         ),
-        gender="Female",
-        age="Adult",
+        unit="mscoco/COCO_1.jpg",
+        groups={"gender": "Female", "age": "Adult"},
         leak=emotic_rows.SAME_PERSON,
     )
 
@@ -171,11 +173,11 @@ def test_pictures_are_found_in_doubled_and_nested_folders(tiny_emotic: Path) -> 
     (inner / "framesdb" / "images").rename(doubled / "images")
     rows = prepared(tiny_emotic)
     assert sum(row.exclude == emotic_rows.MISSING for row in rows.values()) == 1
-    assert rows["train/framesdb/frame_1.jpg#0"].picture == (
+    assert rows["train/framesdb/frame_1.jpg#0"].medium == (
         "emotic/framesdb/framesdb/images/frame_1.jpg"
     )
-    picture = read_person_picture(
-        PersonManifest.open(tiny_emotic.parent / "out"), rows["train/mscoco/COCO_1.jpg#0"]
+    picture = read_row_picture(
+        Manifest.open(tiny_emotic.parent / "out"), rows["train/mscoco/COCO_1.jpg#0"]
     )
     assert picture.shape == (64, 96, 3)
 
@@ -187,7 +189,7 @@ def test_labels_only_needs_no_pictures(tiny_emotic: Path) -> None:
         prepared(tiny_emotic)
     rows = prepared(tiny_emotic, labels_only=True, detect=no_faces)
     row = rows["train/emodb_small/abc.jpg#0"]
-    assert (row.picture, row.width, row.height) == (None, 64, 96)
+    assert (row.medium, row.width, row.height) == (None, 64, 96)
     assert rows["train/mscoco/COCO_2.jpg#0"].exclude is None
 
 
@@ -221,7 +223,7 @@ def test_a_damaged_manifest_is_made_anew(tiny_emotic: Path, left: bytes) -> None
     prepare_emotic(tiny_emotic, out, detect=None)
     (out / "manifest.parquet").write_bytes(left)
     assert not prepare_emotic(tiny_emotic, out, detect=None).reused
-    assert PersonManifest.open(out).count() == 12
+    assert Manifest.open(out).count() == 12
 
 
 def test_a_stop_on_the_way_leaves_the_old_manifest(tiny_emotic: Path) -> None:

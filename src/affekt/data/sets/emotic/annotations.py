@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from affekt.data.manifests.people import Vad, Vote
+from affekt.data.manifests.row import Vad, Vote
 from affekt.errors import DataError
 from affekt.labels import VAD, VAD_RANGE, parse_category
 from affekt.results import BoxXyxy
@@ -33,8 +33,7 @@ class AnnotatedPerson:
         categories: the union over the annotators.
         vad: combined, None where a number is missing or not from 1 to 10.
         votes: of single annotators, empty where the layout has only the union.
-        gender: as stated.
-        age: as stated.
+        groups: gender and age, where they are stated.
         cut: whether the box may have been cut at a wrong side before it was written to the file.
     """
 
@@ -42,8 +41,7 @@ class AnnotatedPerson:
     categories: tuple[str, ...]
     vad: Vad | None
     votes: tuple[Vote, ...] = ()
-    gender: str | None = None
-    age: str | None = None
+    groups: dict[str, str] = field(default_factory=dict)
     cut: bool = False
 
 
@@ -130,6 +128,15 @@ def mean_vad(vads: Iterable[Vad | None]) -> Vad | None:
     if not given:
         return None
     return usable_vad([math.fsum(column) / len(given) for column in zip(*given, strict=True)])
+
+
+def stated(**groups: str | None) -> dict[str, str]:
+    """What is stated of some groups.
+
+    >>> stated(gender="Male", age="")
+    {'gender': 'Male'}
+    """
+    return {name: value for name, value in groups.items() if value}
 
 
 def union(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from affekt.data.sets.emotic.annotations import (
     category,
     merge_pictures,
     source_of,
+    stated,
     union,
     usable_vad,
 )
@@ -136,8 +137,7 @@ def _tandon_picture(record: Record, split: str) -> AnnotatedPicture:
         box,
         union([[category(name) for name in names]]),
         usable_vad(_numbers(record["Continuous_Labels"])),
-        gender=record["Gender"] or None,
-        age=record["Age"] or None,
+        groups=stated(gender=record["Gender"], age=record["Age"]),
         cut=swapped and touches_wrong_side(box, width, height),
     )
     return AnnotatedPicture(
@@ -166,8 +166,7 @@ def _array_picture(record: Record, split: str) -> AnnotatedPicture:
         _box([float(record[name]) for name in _SIDES]),
         union([marked & set(CATEGORIES)]),
         usable_vad([float(record[name] or "nan") for name in _DIMENSIONS[: len(VAD)]]),
-        gender=record["Gender"] or None,
-        age=record["Age"] or None,
+        groups=stated(gender=record["Gender"], age=record["Age"]),
     )
     return AnnotatedPicture(
         split, record.get("Folder") or "", record["Filename"],

@@ -16,14 +16,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from affekt.data.manifests.parquet import SPLITS
-from affekt.data.manifests.people import Vad, Vote
+from affekt.data.manifests.row import SPLITS, Vad, Vote
 from affekt.data.sets.emotic.annotations import (
     ODD,
     AnnotatedPerson,
     AnnotatedPicture,
     category,
     mean_vad,
+    stated,
     union,
     usable_vad,
 )
@@ -151,8 +151,8 @@ def _person(person: Struct) -> AnnotatedPerson:
         vad = mean_vad(_vad(struct) for struct in _structs(person["combined_continuous"]))
     else:
         vad = mean_vad(vote.vad for vote in votes)
-    gender, age = (_text(person[name]) if name in person else None for name in ("gender", "age"))
-    return AnnotatedPerson(_box(person["body_bbox"]), categories, vad, votes, gender, age)
+    groups = stated(**{n: _text(person[n]) for n in ("gender", "age") if n in person})
+    return AnnotatedPerson(_box(person["body_bbox"]), categories, vad, votes, groups)
 
 
 def _votes(person: Struct) -> tuple[Vote, ...]:

@@ -14,8 +14,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from affekt.data.manifests.parquet import SPLITS, manifest_file
-from affekt.data.manifests.people import PersonManifest, PersonRow, read_array, write_people
+from affekt.data.manifests.manifest import Manifest, write_manifest
+from affekt.data.manifests.parquet import manifest_file
+from affekt.data.manifests.pictures import read_array
+from affekt.data.manifests.row import SPLITS, Row
 from affekt.data.sets.emotic.annotations import AnnotatedPicture
 from affekt.data.sets.emotic.layouts import Layout, PictureFile, find_layout
 from affekt.data.sets.emotic.rows import (
@@ -27,6 +29,8 @@ from affekt.data.sets.emotic.rows import (
     train_boxes,
 )
 from affekt.errors import DataError, MediaError
+from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
+from affekt.labels import CATEGORIES, VAD
 from affekt.media import ImageRgb, read_picture, resize
 from affekt.results import Face
 
@@ -40,6 +44,8 @@ WINDOW = 4 * THREADS
 
 LARGE = 8_000_000
 """Pictures of more pixels are decoded one at a time: EMOTIC's largest takes 400 MB meanwhile."""
+
+LABELS = {CATEGORIES_HEAD: CATEGORIES, VAD_HEAD: VAD}
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -114,21 +120,21 @@ def prepare_emotic(
     if known is not None:
         return _summary(known, reused=True)
     _Preparation(layout, detect, labels_only, fingerprint, progress).write(out)
-    return _summary(PersonManifest.open(out), reused=False)
+    return _summary(Manifest.open(out), reused=False)
 
 
-def _same(out: str | Path, fingerprint: str) -> PersonManifest | None:
+def _same(out: str | Path, fingerprint: str) -> Manifest | None:
     """The manifest that is already there, if it was made from the same inputs."""
     if not manifest_file(out).is_file():
         return None
     try:
-        manifest = PersonManifest.open(out)
+        manifest = Manifest.open(out)
     except DataError:  # another version's or a damaged one: it is made anew
         return None
     return manifest if manifest.note.get("fingerprint") == fingerprint else None
 
 
-def _summary(manifest: PersonManifest, *, reused: bool) -> EmoticSummary:
+def _summary(manifest: Manifest, *, reused: bool) -> EmoticSummary:
     used, excluded, leaks = Counter[str](), Counter[str](), Counter[str]()
     for row in manifest.rows(include_excluded=True):
         if row.exclude is not None:
@@ -169,9 +175,10 @@ class _Preparation:
 
     def write(self, out: str | Path) -> None:
         """Writes the manifest, whole or not at all."""
-        write_people(out, self._rows(), root=str(self.layout.root), note=self._note)
+        root, note = str(self.layout.root), self._note
+        write_manifest(out, self._rows(), labels=LABELS, root=root, note=note)
 
-    def _rows(self) -> Iterator[PersonRow]:
+    def _rows(self) -> Iterator[Row]:
         pictures = list(self.layout.pictures())
         train = train_boxes(pictures)
         with ThreadPoolExecutor(_threads()) as pool:

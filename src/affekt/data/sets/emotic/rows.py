@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from affekt.data.manifests.people import PersonRow
+from affekt.data.manifests.row import Row
 from affekt.data.sets.emotic.annotations import AnnotatedPerson, AnnotatedPicture
 from affekt.data.sets.emotic.csv import SWAPPED_SOURCE
 from affekt.geometry import clip_xyxy
@@ -88,7 +88,7 @@ def train_boxes(pictures: Iterable[AnnotatedPicture]) -> TrainBoxes:
 
 def person_rows(
     picture: AnnotatedPicture, seen: Seen, train: TrainBoxes
-) -> tuple[list[PersonRow], Counter[str]]:
+) -> tuple[list[Row], Counter[str]]:
     """One row for each person of a picture, and how often something was put right."""
     people = [_corrected(picture, person) for person in picture.people]
     boxes = [_scaled(person.box_xyxy, picture, seen) for person in people]
@@ -98,11 +98,11 @@ def person_rows(
     ]
     count = len({person.box_xyxy for person in people})
     rows = [
-        PersonRow(
+        Row(
             id=f"{picture.split}/{picture.name}#{number}",
             source=picture.source,
             split=picture.split,
-            picture=seen.path,
+            medium=seen.path,
             width=seen.width,
             height=seen.height,
             box_xyxy=box if problem else _clipped(box, seen),
@@ -110,8 +110,8 @@ def person_rows(
             vad=person.vad,
             people=count,
             votes=person.votes,
-            gender=person.gender,
-            age=person.age,
+            unit=picture.name,
+            groups=person.groups,
             leak=_leak(picture, person.box_xyxy, train),
             exclude=problem,
         )
@@ -205,16 +205,16 @@ def _leak(picture: AnnotatedPicture, box_xyxy: BoxXyxy, train: TrainBoxes) -> st
     return SAME_PERSON if box_xyxy in train[picture.name] else SAME_PICTURE
 
 
-def _with_faces(rows: list[PersonRow], faces: Sequence[Face]) -> list[PersonRow]:
+def _with_faces(rows: list[Row], faces: Sequence[Face]) -> list[Row]:
     """The rows with each face given to one of those in use."""
     used = [number for number, row in enumerate(rows) if row.exclude is None]
-    matched = match_faces([rows[number].box_xyxy for number in used], faces)
+    matched = match_faces([rows[number].person_xyxy for number in used], faces)
     of = dict(zip(used, matched, strict=True))
     return [replace(row, face=of.get(number)) for number, row in enumerate(rows)]
 
 
 def _count(
-    picture: AnnotatedPicture, seen: Seen, boxes: Sequence[BoxXyxy], rows: Sequence[PersonRow]
+    picture: AnnotatedPicture, seen: Seen, boxes: Sequence[BoxXyxy], rows: Sequence[Row]
 ) -> Counter[str]:
     stated, actual = (picture.width, picture.height), (seen.width, seen.height)
     swapped = picture.swapped or (
