@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from affekt.cli.train import named_figures
+from affekt.cli.export import named_figures
 from affekt.errors import BundleError, ConfigError, DataError, UsageError
 from affekt.models.build import NetworkSpec, load_described, read_spec, save_network
 from affekt.training.card import check_figures

@@ -17,12 +17,13 @@ from affekt import __version__
 from affekt.cli.demo import demo
 from affekt.cli.ensemble import ensemble
 from affekt.cli.evaluate import evaluate
+from affekt.cli.export import export
 from affekt.cli.models import models
 from affekt.cli.predict import predict
 from affekt.cli.prepare import prepare_app
 from affekt.cli.report import report
 from affekt.cli.terminal import open_missing_streams, say_error, show_traceback, spoken_warnings
-from affekt.cli.train import export, train
+from affekt.cli.train import train
 from affekt.errors import AffektError, DataError, DivergenceError, MediaError
 from affekt.output.sink import ClosedPipeError, WriteError, discard_stdout
 from affekt.output.stopping import stopped_by

@@ -27,7 +27,7 @@ from affekt.output.table import Labels
 if TYPE_CHECKING:
     from affekt.inference.boxes_file import Boxes
     from affekt.inference.predictor import Prediction, Predictor
-    from affekt.media import Source
+    from affekt.media import Source, Sources
 
 PIXEL_LIMIT = 100_000_000  # affekt.media.PIXEL_LIMIT, which would import NumPy for --help
 
@@ -90,17 +90,12 @@ def predict(
     """Read the apparent emotion of every person in pictures."""
     from affekt.media import expand_sources  # noqa: PLC0415
 
-    if blur and annotate is None:
-        raise UsageError("--blur is for the pictures that --annotate DIR writes: give both")
     form, found = choose_format(kind, output), expand_sources(sources)
     items, read = found.items, given(boxes, face_detector, person_detector)
-    copies = None if annotate is None else Copies(annotate, blur, items)
+    copies = _copies(annotate, blur, items)
     _refuse_overwrite(output, copies, items, chain(read, bundle_files(model)))
     with Results(output, form, resume=resume) as results:
-        if found.note() is not None:
-            say(f"affekt: {found.note()}")
-        if copies is not None:
-            copies.prepare()
+        _begin(found, copies)
         from affekt.inference.predictor import load  # noqa: PLC0415
 
         predictor = load(
@@ -117,6 +112,22 @@ def predict(
         failed = _read(predictor, items, results, copies)
     if failed:
         raise typer.Exit(1)
+
+
+def _copies(folder: Path | None, blur: bool, items: Sequence[Source | MediaError]) -> Copies | None:
+    if folder is not None:
+        return Copies(folder, blur, items)
+    if blur:
+        raise UsageError("--blur is for the pictures that --annotate DIR writes: give both")
+    return None
+
+
+def _begin(found: Sources, copies: Copies | None) -> None:
+    """Says what of the inputs is left out, and sees to the place of the copies."""
+    if found.note() is not None:
+        say(f"affekt: {found.note()}")
+    if copies is not None:
+        copies.prepare()
 
 
 def _refuse_overwrite(
