@@ -17,7 +17,7 @@ from affekt.inference.context import ContextModel
 from affekt.inference.find.yunet import KINDS, STRIDES, YuNetDetector
 from affekt.inference.runtime import FaceModel
 from affekt.inference.yolox import YoloxDetector
-from fakes.feeding import FEW, MANY, feed_all, write_then
+from fakes.feeding import MANY, feed_all, write_then
 from fakes.mutations import mutate_bytes, mutate_json
 from fakes.networks import fixed_model
 
@@ -80,7 +80,7 @@ def test_graphs_of_bundles(copy: Path) -> None:
         ask(read_bundle(copy))
 
     content = (copy / "model.onnx").read_bytes()
-    feed_all(mutate_bytes(content, FEW), write_then(copy / "model.onnx", read), BundleError)
+    feed_all(mutate_bytes(content, MANY), write_then(copy / "model.onnx", read), BundleError)
 
 
 def yunet() -> bytes:
