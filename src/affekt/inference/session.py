@@ -128,9 +128,9 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return Session(Path(path), session, threads, beside)  # reads names, which may be no text
     except Exception as error:  # ONNX Runtime has no common base for its errors
         raise BundleError(f"{path}: not a model that can be run ({one_line(error)})") from None
-    return Session(Path(path), session, threads, beside)
 
 
 def open_detector(path: str | Path, kind: str, threads: int | None = None) -> Session:
