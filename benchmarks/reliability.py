@@ -99,6 +99,7 @@ def main() -> None:
         first = read_all(corpus, folder / "results.jsonl")
         second = read_all(corpus, folder / "results.csv", like=folder / "results.jsonl")
         figures["runs"] = [asdict(outcome) for outcome in (first, second)]
+        write("reliability", figures, "the runs that are killed come next")
         small = make_corpus(folder / "small", KILLED_FILES, options.seed + 1, "small")
         figures["kills"] = [
             kill_often(small, folder / f"killed.{kind}", options.kills // 2, options.seed)

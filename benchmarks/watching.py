@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -70,7 +71,7 @@ def predict(
                 break
             if now - start > kill_after or now - seen > patience:
                 hung |= now - seen > patience
-                process.kill()
+                os.kill(process.pid, signal.SIGKILL)  # its own kill() would wait for it first
             time.sleep(_STEP)
         process.returncode = os.waitstatus_to_exitcode(status)  # it is waited for already
         errors.seek(0)
