@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from io import StringIO
 from pathlib import Path
 
 from affekt.media.formats import kind_of_name
@@ -69,7 +70,7 @@ def people(path: Path) -> list[tuple[str, int]]:
     """
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     if path.suffix == ".csv":
-        rows = csv.DictReader(text.splitlines(keepends=True), strict=True)
+        rows = csv.DictReader(StringIO(text, newline=""), strict=True)  # names hold ends of line
         return list(Counter(unmark_formula(row["source"]) for row in rows).items())
     records = json.loads(text) if path.suffix == ".json" else map(json.loads, text.split("\n")[:-1])
     return [(record["source"], len(record["people"])) for record in records]

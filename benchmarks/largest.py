@@ -20,9 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from PIL import Image
+
 from launch import processor
 from output import insert, table, write
-from PIL import Image
 from watching import predict
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"

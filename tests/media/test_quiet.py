@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import struct
 import threading
 import warnings
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from affekt.errors import MediaError
 from affekt.media import read_picture
 from affekt.media.quiet import without_codec_warnings
 
@@ -41,6 +44,19 @@ def test_a_torn_block_is_read_all_the_same(torn_exif: bytes) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read_picture(torn_exif).shape == (30, 20, 3)
+
+
+def test_what_pillow_logs_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of the tests
+    stream = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(stream, "TIFF")
+    one, many = (struct.pack("<HHI", 277, 3, 1) + struct.pack("<HH", n, 0) for n in (3, 2048))
+    assert one in stream.getvalue()
+    with pytest.raises(MediaError):
+        read_picture(stream.getvalue().replace(one, many))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_other_warnings_and_the_caller_s_filters_stay() -> None:

@@ -1,7 +1,8 @@
-"""Pillow's warnings about damaged pictures, which are still read, kept from the caller."""
+"""What Pillow says of damaged pictures, which are read or refused all the same, kept quiet."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ _inside = 0
 _filter: Any = None
 _PILLOW = r"PIL\.(?#affekt)"
 """The remark makes the filter unlike any that the caller may have set."""
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what nobody takes
 
 
 @contextmanager
