@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, _imaging
 
 from affekt.media.arrays import (
     STRIP_PIXELS,
@@ -22,6 +23,13 @@ from affekt.media.arrays import (
 
 EXIF_LIMIT = 65_536
 """Bytes of an EXIF block that are looked at, which is all that JPEG allows for."""
+
+BLOCK = 64 * 2**20
+"""Bytes that Pillow allocates at a time: more than glibc's malloc ever keeps for itself, so that a
+large picture's memory is the system's again as soon as it is done with, also in other threads."""
+
+if "PILLOW_BLOCK_SIZE" not in os.environ:
+    _imaging.set_block_size(BLOCK)
 
 _Strip = Callable[[Image.Image], npt.NDArray[np.uint8]]
 
