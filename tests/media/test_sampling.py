@@ -66,3 +66,19 @@ def test_a_picture_is_reduced_for_a_long_box(roll: float, monkeypatch: pytest.Mo
 
 def test_resize(quarters: Image.Image) -> None:
     assert resize(np.asarray(quarters), 16, 12).shape == (12, 16, 3)
+
+
+@given(
+    st.integers(1, 90), st.integers(1, 90), st.integers(1, 40), st.integers(1, 40), st.booleans()
+)
+@settings(max_examples=60, deadline=None)
+def test_a_large_picture_is_resized_in_strips_to_the_same(
+    width: int, height: int, columns: int, rows: int, turned: bool
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    picture = np.rot90(picture) if turned else picture
+    whole = Image.fromarray(np.ascontiguousarray(picture))
+    expected = whole.resize((columns, rows), Image.Resampling.BILINEAR, reducing_gap=1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("affekt.media.sampling.STRIP_PIXELS", 200)
+        assert np.array_equal(resize(picture, columns, rows, 1.0), np.asarray(expected))

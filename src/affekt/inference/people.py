@@ -86,7 +86,7 @@ def people_from_detector(detector: FaceDetector, people: PersonDetector) -> Find
 
     def find(image_rgb: ImageRgb, source: str) -> Sighting:
         look = look_at(detector, image_rgb)
-        found = people.detect(turn_image(image_rgb, look.rotation))
+        found = people.detect(np.ascontiguousarray(turn_image(image_rgb, look.rotation)))
         matched = match_faces([person.box_xyxy for person in found], look.faces)
         seen = [Seen(p.box_xyxy, p.score, f) for p, f in zip(found, matched, strict=True)]
         others = [face for face in look.faces if not any(face is own for own in matched)]

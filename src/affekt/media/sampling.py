@@ -9,7 +9,7 @@ from PIL import Image
 
 from affekt.arrays import FloatArray
 from affekt.geometry import compose
-from affekt.media.arrays import ImageRgb
+from affekt.media.arrays import STRIP_PIXELS, ImageRgb
 
 CANVAS_LIMIT = 2**26
 """Pixels of the part of a picture that a square is sampled from; a larger one is reduced first."""
@@ -58,7 +58,7 @@ def _reduced(image_rgb: ImageRgb, matrix: FloatArray, size: int) -> tuple[ImageR
     factor = math.ceil(math.sqrt((x2 - x1) * (y2 - y1) / CANVAS_LIMIT))
     if factor <= 1:
         return image_rgb, matrix
-    return np.asarray(Image.fromarray(image_rgb).reduce(factor)), matrix / factor
+    return np.asarray(_reduce(image_rgb, (factor, factor))), matrix / factor
 
 
 def _bounds(matrix: FloatArray, size: int) -> tuple[int, int, int, int]:
@@ -94,6 +94,20 @@ def resize(image_rgb: ImageRgb, width: int, height: int, reducing_gap: float = 2
         reducing_gap: whole pixels are averaged first, until what is left is to shrink by this
             factor at least; 1 is the fastest.
     """
-    image = Image.fromarray(image_rgb)
-    bilinear = Image.Resampling.BILINEAR
-    return np.asarray(image.resize((width, height), bilinear, reducing_gap=reducing_gap))
+    rows, columns = image_rgb.shape[:2]
+    factors = int(columns / width / reducing_gap) or 1, int(rows / height / reducing_gap) or 1
+    image = _reduce(image_rgb, factors)
+    box = (0.0, 0.0, columns / factors[0], rows / factors[1])
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box))
+
+
+def _reduce(image_rgb: ImageRgb, factors: tuple[int, int]) -> Image.Image:
+    """`PIL.Image.Image.reduce` in strips: Pillow's copy takes more memory than a large picture."""
+    height, width = image_rgb.shape[:2]
+    if factors == (1, 1) or height * width <= STRIP_PIXELS:
+        image = Image.fromarray(image_rgb)
+        return image if factors == (1, 1) else image.reduce(factors)
+    step = factors[1] * max(1, STRIP_PIXELS // (width * factors[1]))
+    tops = range(0, height, step)
+    parts = [Image.fromarray(image_rgb[top : top + step]).reduce(factors) for top in tops]
+    return Image.fromarray(np.concatenate([np.asarray(part) for part in parts]))

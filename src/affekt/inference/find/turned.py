@@ -90,8 +90,8 @@ def evidence(found: Found) -> float:
 
 
 def turn_image(image_rgb: ImageRgb, rotation: int) -> ImageRgb:
-    """The picture turned; the same one for 0."""
-    return np.ascontiguousarray(np.rot90(image_rgb, -rotation // 90)) if rotation else image_rgb
+    """The picture turned, as a view."""
+    return np.rot90(image_rgb, -rotation // 90)
 
 
 def turned_size(image_rgb: ImageRgb, rotation: int) -> tuple[int, int]:
