@@ -23,7 +23,6 @@ from lightning_fabric import Fabric
 
 import output
 from affekt.arrays import FloatArray
-from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.people import PersonDataset
 from affekt.errors import UsageError
 from affekt.evaluation.figures import PERCENT, measure
@@ -32,7 +31,7 @@ from affekt.evaluation.resampling import Bootstrap, Estimate, Rule, Sampled, est
 from affekt.heads import Kind
 from affekt.labels import CATEGORIES, VAD
 from affekt.report.cells import interval_text
-from affekt.training.context_build import encoders_key, network_of
+from affekt.training.context_build import network_of
 from affekt.training.context_config import (
     ContextConfig,
     StreamConfig,
@@ -40,9 +39,11 @@ from affekt.training.context_config import (
     TeacherConfig,
     load_context_config,
 )
-from affekt.training.context_data import LabelledPeople, People, read_labelled
-from affekt.training.context_folds import OUT_OF_FOLD, train_folds
-from affekt.training.features import cache_features
+from affekt.training.folds import OUT_OF_FOLD, train_heads
+from affekt.training.labels_only.hook import labels_only
+from affekt.training.processes import Progress
+from affekt.training.tasks.people import read_people
+from affekt.training.tasks.samples import People
 
 Outputs = list[tuple[FloatArray, FloatArray]]
 """Of every seed: probabilities (n, 26) and VAD (n, 3)."""
@@ -54,10 +55,10 @@ def main() -> None:
     config = load_context_config(options.recipe, options.set)
     if not config.data.folds:
         raise UsageError(f"{options.recipe}: an ablation needs a recipe with data.folds")
-    people, labelled = _people(config)
+    people = _people(config)
     variants, samples = dict(_variants(config)), {}
     for name, variant in variants.items():
-        outputs = [_outputs(variant, seed, people, labelled) for seed in options.seeds]
+        outputs = [_outputs(variant, seed, people) for seed in options.seeds]
         samples[name] = _samples(people.dataset, outputs)
         print(name, f"{samples[name].own['map']:.4f}", flush=True)
     figures = _figures(samples) | {"people": people.dataset.persons, "seeds": options.seeds}
@@ -72,28 +73,10 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _people(config: ContextConfig) -> tuple[People, LabelledPeople | None]:
-    """Everybody with the features of all streams, and the labels without pictures."""
-    network = network_of(config)
-    manifests = [Manifest.open(path) for path in config.data.manifests]
-    dataset = PersonDataset(
-        manifests,
-        ("train", "val"),
-        network.spec.streams,
-        augment=config.augment,
-        seed=config.run.seed,
-        tuning=True,
-    )
-    store = cache_features(
-        network.eval().encode,
-        dataset,
-        config.features.folder,
-        key=encoders_key(network),
-        views=config.features.views,
-        dtype=config.features.dtype,
-    )
-    others = [Manifest.open(path) for path in config.data.labels_only]
-    return People(dataset, store), read_labelled(others, manifests) if others else None
+def _people(config: ContextConfig) -> People:
+    """Everybody with the features of all streams."""
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return read_people(fabric, config, network_of(config), ("train", "val"), Progress())
 
 
 def _variants(config: ContextConfig) -> Iterator[tuple[str, ContextConfig]]:
@@ -130,15 +113,14 @@ def _names(streams: StreamsConfig) -> str:
     return ", ".join(name for name, _ in streams.items())
 
 
-def _outputs(
-    config: ContextConfig, seed: int, people: People, labelled: LabelledPeople | None
-) -> tuple[FloatArray, FloatArray]:
+def _outputs(config: ContextConfig, seed: int, people: People) -> tuple[FloatArray, FloatArray]:
     """What the heads say of the pictures they never saw."""
     with tempfile.TemporaryDirectory() as folder:
         config = replace(config, run=replace(config.run, out=folder, seed=seed))
         fabric = Fabric(accelerator="cpu", devices=1)
         fabric.seed_everything(seed, verbose=False)
-        train_folds(config, fabric, network_of(config), people, labelled, progress=None)
+        network = network_of(config)
+        train_heads(fabric, config, network, people, labels_only(config), progress=Progress())
         with np.load(Path(folder) / OUT_OF_FOLD) as held:
             logits, vad = held["logits"].astype(float), held["vad"].astype(float)
     return 1 / (1 + np.exp(-logits)), vad

@@ -31,7 +31,7 @@ from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.torch.people import PersonDataset
 from affekt.models.encoder import build_encoder
-from affekt.training.features import cache_features
+from affekt.training.features.cache import cache_features
 
 SIZE, FACE_SIZE = 160, 96
 BACKBONE = "efficientnet_lite0"

@@ -25,7 +25,7 @@ from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.row import Row
 from affekt.training.checkpoints import METRICS, read_metrics
 from affekt.training.context_config import ContextConfig, StreamsConfig, load_context_config
-from affekt.training.context_loop import train_context
+from affekt.training.train import train
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RECIPES = ("vgg16", "resnet50", "inception_v3", "efficientnet", "three_stream", "kosti2019")
@@ -117,7 +117,7 @@ def _shortened(config: ContextConfig, epochs: int) -> ContextConfig:
 
 def _run(config: ContextConfig) -> dict[str, float]:
     started = time.perf_counter()
-    train_context(config)
+    train(config)
     records = read_metrics(Path(config.run.out) / METRICS)
     return {
         "epochs": len(records),

@@ -62,7 +62,7 @@ def recipe(tmp_path: Path, faces: Path) -> Callable[..., TrainConfig]:
             "run": {"out": str(tmp_path / "run"), "accelerator": "cpu", "threads": 1, "seed": 3},
             "data": {"manifests": [str(faces)], "labels": LABELS, "workers": 0},
             "model": {"backbone": "test_efficientnet", "weights": "random", "size": 32},
-            "optim": {"epochs": 3, "batch": 8, "lr": 3e-3, "ema": 0.5},
+            "optim": {"epochs": 3, "batch": 8, "lr": 3e-3, "encoder_lr": 3e-3, "ema": 0.5},
         }
         for table, values in changes.items():
             content[table] = {**content.get(table, {}), **values}

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from affekt.errors import DataError
 from affekt.geometry import person_geometry
-from affekt.training.box_prior import INVERSE_PENALTY, fit_box_prior
+from affekt.training.labels_only.box_prior import INVERSE_PENALTY, fit_box_prior
 
 RNG = np.random.default_rng(0)
 CORNERS = RNG.uniform(0, 50, (1500, 2))

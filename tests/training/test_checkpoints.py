@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from affekt.errors import ConfigError
 from affekt.files import WorkingFile
+from affekt.training.averaging import copy_exactly
 from affekt.training.checkpoints import (
     load_state,
     read_metrics,
@@ -20,7 +21,6 @@ from affekt.training.checkpoints import (
     restoring,
     save_state,
 )
-from affekt.training.steps import copy_exactly
 
 CPU = torch.device("cpu")
 NAMES = ("epoch", "best_score")

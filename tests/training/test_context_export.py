@@ -25,8 +25,8 @@ from affekt.models.context import load_context
 from affekt.training import context_export
 from affekt.training.context_config import parse_context_config
 from affekt.training.context_export import ContextExportOptions, export_context
-from affekt.training.context_loop import train_context
-from affekt.training.face_encoder import face_encoder
+from affekt.training.features.external import face_encoder
+from affekt.training.train import train
 
 pytestmark = pytest.mark.usefixtures("traced_once")
 FIGURES = {
@@ -58,7 +58,7 @@ def content(out: Path, people: Path, **tables: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, drawn_people: Path) -> Path:
     out = tmp_path_factory.mktemp("context")
-    return train_context(parse_context_config(content(out, drawn_people)))
+    return train(parse_context_config(content(out, drawn_people)))
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_a_model_of_folds_brings_its_own_calibration(
             "calibrate_on": ["train", "val"],
         },
     )
-    best = train_context(parse_context_config(recipe))
+    best = train(parse_context_config(recipe))
     fitted = load_context(best).spec.history["calibration"]
     made = export_context(best, tmp_path / "b", [people], options(precision="fp32"))
     assert made.info.calibration["Peace"] == pytest.approx(fitted["platt"]["Peace"])

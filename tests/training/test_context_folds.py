@@ -13,11 +13,12 @@ from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.torch.people import PersonDataset
 from affekt.labels import CATEGORIES
 from affekt.models.context import ContextNetwork, load_context
-from affekt.training.box_prior import fit_box_prior
 from affekt.training.context_config import ContextConfig
 from affekt.training.context_export import ContextExportOptions, export_context
-from affekt.training.context_folds import fold_of
-from affekt.training.context_loop import train_context
+from affekt.training.folds import fold_of
+from affekt.training.labels_only.box_prior import fit_box_prior
+from affekt.training.processes import Progress
+from affekt.training.train import train
 from fakes.rows import PEOPLE, person_row
 
 Recipe = Callable[..., ContextConfig]
@@ -71,7 +72,7 @@ def test_the_model_is_the_mean_of_heads_that_were_judged_on_what_they_had_not_se
 ) -> None:
     config = folds_recipe
     seen: list[tuple[int, int, int]] = []
-    network = load_context(train_context(config, lambda *step: seen.append(step)))
+    network = load_context(train(config, Progress(lambda *step: seen.append(step))))
     trained = [epoch for epoch, _, _ in seen if epoch >= 0]
     assert trained == sorted(trained) and trained[-1] == 3 * 4 - 1
     assert network.spec.heads == 3 and len(network.head.heads) == 3
@@ -106,7 +107,7 @@ def test_heads_on_everybody_are_the_model_and_the_folds_still_calibrate_it(
             features={"cache": True},
             optim={"epochs": 2},
         )
-        network = load_context(train_context(config))
+        network = load_context(train(config))
         return network, np.load(tmp_path / name / "out_of_fold.npz")["logits"]
 
     (folds, said), (refit, same) = trained("folds", 0), trained("refit", 2)
@@ -140,7 +141,7 @@ def test_what_labels_say_of_the_box_is_added_to_every_head_and_travels_with_it(
             features={"cache": True},
             optim={"epochs": 1},
         )
-        return train_context(config), np.load(tmp_path / name / "out_of_fold.npz")["logits"]
+        return train(config), np.load(tmp_path / name / "out_of_fold.npz")["logits"]
 
     (_, without), (best, with_prior) = trained("without", 0.0), trained("with", 0.5)
     network = load_context(best)
@@ -171,10 +172,10 @@ def test_a_run_that_stopped_after_a_head_goes_on_with_the_next(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_context(recipe("halved"), stop_in_the_second_head)
+        train(recipe("halved"), Progress(stop_in_the_second_head))
     resumed: list[int] = []
-    best = train_context(recipe("halved"), lambda epoch, *_: resumed.append(epoch))
+    best = train(recipe("halved"), Progress(lambda epoch, *_: resumed.append(epoch)))
     assert min(resumed) == 3  # the first epoch of the second head
-    whole = load_context(train_context(recipe("whole"))).state_dict()
+    whole = load_context(train(recipe("whole"))).state_dict()
     for name, tensor in load_context(best).state_dict().items():
         assert torch.equal(tensor, whole[name]), name

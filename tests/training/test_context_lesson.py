@@ -8,8 +8,8 @@ import torch
 from affekt.errors import ConfigError
 from affekt.geometry import GEOMETRY_FEATURES
 from affekt.training.context_config import TeacherConfig, parse_context_config
-from affekt.training.context_data import LabelledPeople
-from affekt.training.context_steps import lesson_of
+from affekt.training.labels_only.hook import lesson_of
+from affekt.training.labels_only.people import LabelledPeople
 
 
 @pytest.fixture
@@ -34,7 +34,6 @@ def test_a_lesson_moves_targets_from_a_persons_labels_to_the_teachers(
 
 def test_there_is_no_lesson_unless_asked_for(labelled: LabelledPeople) -> None:
     assert lesson_of(TeacherConfig(0.0), labelled) is None
-    assert lesson_of(TeacherConfig(1.0), None) is None
 
 
 def test_a_teacher_without_anybody_to_learn_from_is_refused() -> None:

@@ -18,8 +18,9 @@ from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import ConfigError, DataError
 from affekt.models.context import ContextNetwork, load_context
 from affekt.training.context_config import ContextConfig
-from affekt.training.context_loop import train_context
-from affekt.training.context_steps import learning_share
+from affekt.training.optimizing import learning_share
+from affekt.training.processes import Progress
+from affekt.training.train import train
 from fakes.runs import assert_same_run, records
 
 Recipe = Callable[..., ContextConfig]
@@ -49,7 +50,7 @@ def test_one_batch_can_be_overfitted(context_recipe: Recipe) -> None:
         fusion=STEADY,
         optim={"epochs": 30, "batch": 18, "lr": 2e-2, "encoder_lr": 2e-3, "ema": 0.0},
     )
-    train_context(config)
+    train(config)
     losses = [record["train_loss"] for record in records(config.run.out)]
     assert losses[-1] < 0.2 * losses[0]
 
@@ -59,7 +60,7 @@ def test_an_epoch_leaves_metrics_a_picture_and_a_network_with_its_history(
 ) -> None:
     config = context_recipe(optim={"epochs": 2})
     seen: list[tuple[int, int, int]] = []
-    best = train_context(config, lambda *step: seen.append(step))
+    best = train(config, Progress(lambda *step: seen.append(step)))
     assert [epoch for epoch, _, _ in seen] == sorted(epoch for epoch, _, _ in seen)
     assert {epoch for epoch, _, _ in seen} == {0, 1}
     out = Path(config.run.out)
@@ -68,20 +69,20 @@ def test_an_epoch_leaves_metrics_a_picture_and_a_network_with_its_history(
         assert picture.format == "PNG"
     network = load_context(best)
     chosen = records(out)[network.spec.history["epoch"]]
-    assert network.spec.history["val"] == chosen["val"]["people"]
+    assert network.spec.history["val"] == chosen["val"]
     assert chosen["score"] == max(record["score"] for record in records(out))
     assert network.spec.history["config"]["optim"]["lr"] == 1e-2
 
 
 def test_the_recorded_figures_are_those_of_the_saved_network(context_recipe: Recipe) -> None:
     config = context_recipe(streams=TRAINED)
-    network = load_context(train_context(config))
+    network = load_context(train(config))
     sample = whole(config, "val", network)
     logits, vad = read(network, sample)
     truth = sample.categories.numpy()
     shown = truth.any(axis=0)
     expected = average_precision_score(truth[:, shown], logits.numpy()[:, shown], average="macro")
-    recorded = network.spec.history["val"]
+    recorded = network.spec.history["val"]["people"]
     assert recorded["n"] == 8
     assert recorded["map"] == pytest.approx(expected, abs=1e-6)
     error = (vad.clamp(1, 10) - sample.vad).abs().mean(dim=0)
@@ -98,8 +99,8 @@ def test_cached_training_is_training_without_the_cache(
     cached = context_recipe(
         run={"out": str(tmp_path / "cached")}, features={"cache": True}, **steady
     )
-    train_context(plain)
-    train_context(cached)
+    train(plain)
+    train(cached)
     first, second = records(plain.run.out), records(cached.run.out)
     for a, b in zip(first, second, strict=True):
         assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-5)
@@ -109,11 +110,11 @@ def test_cached_training_is_training_without_the_cache(
 
 
 def test_a_second_head_finds_the_features_computed(context_recipe: Recipe, tmp_path: Path) -> None:
-    seen: list[int] = []
+    seen: list[tuple[int, ...]] = []
     for name in ("a", "b"):
         config = context_recipe(run={"out": str(tmp_path / name)}, features={"cache": True})
-        train_context(config, lambda epoch, step, steps: seen.append(epoch))
-        assert (-1 in seen) == (name == "a")
+        train(config, Progress(features=lambda *done: seen.append(done)))
+        assert bool(seen) == (name == "a")
         seen.clear()
 
 
@@ -124,7 +125,7 @@ def test_views_of_a_picture_are_shown_in_turn(context_recipe: Recipe, tmp_path: 
         fusion=STEADY,
         optim={"lr": 1e-12, "ema": 0.0},
     )
-    train_context(config)
+    train(config)
     losses = [record["train_loss"] for record in records(config.run.out)]
     assert len(set(losses)) == 3
 
@@ -132,7 +133,7 @@ def test_views_of_a_picture_are_shown_in_turn(context_recipe: Recipe, tmp_path: 
 def test_a_resumed_run_equals_an_uninterrupted_one(context_recipe: Recipe, tmp_path: Path) -> None:
     changes: dict[str, Any] = {"streams": TRAINED, "augment": {}}
     complete = context_recipe(run={"out": str(tmp_path / "whole")}, **changes)
-    train_context(complete)
+    train(complete)
     halved = context_recipe(run={"out": str(tmp_path / "halved")}, data={"workers": 1}, **changes)
 
     def stop_in_the_second_epoch(epoch: int, step: int, steps: int) -> None:
@@ -140,9 +141,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(context_recipe: Recipe, tmp_p
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_context(halved, stop_in_the_second_epoch)
+        train(halved, Progress(stop_in_the_second_epoch))
     assert [record["epoch"] for record in records(halved.run.out)] == [0]
-    train_context(halved)
+    train(halved)
     assert_same_run(complete.run.out, halved.run.out)
 
 
@@ -157,7 +158,7 @@ def test_parts_of_a_step_add_up_to_the_step(context_recipe: Recipe, tmp_path: Pa
         for parts in (1, 3)
     ]
     for config in runs:
-        train_context(config)
+        train(config)
     weights = [load_file(Path(c.run.out) / "best.safetensors") for c in runs]
     torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-5)
 
@@ -174,8 +175,8 @@ def test_people_without_pictures_teach_the_geometry(
         optim={"epochs": 2},
         features={"cache": True},
     )
-    network = load_context(train_context(config))
-    without = load_context(train_context(context_recipe(
+    network = load_context(train(config))
+    without = load_context(train(context_recipe(
         run={"out": str(tmp_path / "without")}, optim={"epochs": 2}, features={"cache": True}
     )))  # fmt: skip
     assert not torch.equal(network.head.place[0].weight, without.head.place[0].weight)
@@ -187,11 +188,11 @@ def test_labels_of_people_whose_pictures_are_there_are_refused(
 ) -> None:
     write_drawn_people(tmp_path / "labels", {"train": (1,)}, labels_only=True)
     with pytest.raises(DataError, match=r"every person's picture is in data\.manifests"):
-        train_context(context_recipe(data={"labels_only": [str(tmp_path / "labels")]}))
+        train(context_recipe(data={"labels_only": [str(tmp_path / "labels")]}))
 
 
 def test_a_head_over_geometry_alone_can_be_trained(context_recipe: Recipe) -> None:
-    network = load_context(train_context(context_recipe(streams=None)))
+    network = load_context(train(context_recipe(streams=None)))
     assert network.spec.streams == {} and network.spec.geometry
 
 
@@ -201,7 +202,7 @@ def test_losses_train_by_name(context_recipe: Recipe, categories: str) -> None:
             "vad": "margin"}  # fmt: skip
     config = context_recipe(loss=loss, fusion=STEADY, features={"cache": True},
                             optim={"epochs": 12, "balance": 0.0})  # fmt: skip
-    train_context(config)
+    train(config)
     losses = [record["train_loss"] for record in records(config.run.out)]
     assert np.isfinite(losses).all()
     assert min(losses[-3:]) < losses[0]
@@ -211,21 +212,21 @@ def test_bf16_training_saves_single_precision(context_recipe: Recipe) -> None:
     config = context_recipe(
         run={"precision": "bf16-mixed"}, streams=TRAINED, optim={"epochs": 1, "balance": 1.0}
     )
-    tensors = load_file(train_context(config))
+    tensors = load_file(train(config))
     assert {tensor.dtype for tensor in tensors.values()} <= {torch.float32, torch.int64}
 
 
 def test_a_run_of_another_recipe_is_not_continued(context_recipe: Recipe) -> None:
-    train_context(context_recipe(optim={"epochs": 1}))
+    train(context_recipe(optim={"epochs": 1}))
     with pytest.raises(ConfigError, match="holds a run of another recipe"):
-        train_context(context_recipe(optim={"epochs": 1, "lr": 1e-3}))
+        train(context_recipe(optim={"epochs": 1, "lr": 1e-3}))
 
 
 def test_a_run_without_progress_stops_after_its_patience(context_recipe: Recipe) -> None:
     config = context_recipe(
         optim={"epochs": 9, "lr": 1e-12, "patience": 2, "ema": 0.0}, features={"cache": True}
     )
-    train_context(config)
+    train(config)
     scores = [record["score"] for record in records(config.run.out)]
     assert len(scores) == int(np.argmax(scores)) + 3 < 9
 

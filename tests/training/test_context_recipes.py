@@ -15,8 +15,8 @@ from affekt.data.manifests.row import Row
 from affekt.labels import CATEGORIES
 from affekt.models.context import load_context
 from affekt.training.context_config import parse_context_config
-from affekt.training.context_loop import train_context
 from affekt.training.recipe import read_recipe, recipe_kind
+from affekt.training.train import train
 from fakes.rows import PEOPLE
 
 CONFIGS = [
@@ -66,7 +66,7 @@ def test_a_recipe_trains(path: Path, tmp_path: Path, drawn_people: Path, labels_
     for stream in content["streams"].values():
         if "backbone" in stream:
             stream |= {"backbone": "test_resnet", "weights": "random", "size": 32}
-    network = load_context(train_context(parse_context_config(content)))
+    network = load_context(train(parse_context_config(content)))
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert all(json.loads(line)["train_loss"] > 0 for line in lines)
     assert all(torch.isfinite(p).all() for p in network.parameters())

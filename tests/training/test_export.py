@@ -24,8 +24,8 @@ from affekt.models.build import FaceNetwork, load_network
 from affekt.training import export
 from affekt.training.config import TrainConfig, parse_config
 from affekt.training.export import ExportOptions, export_bundle
-from affekt.training.loop import train
 from affekt.training.onnx_graph import show_features, trace
+from affekt.training.train import train
 
 pytestmark = pytest.mark.usefixtures("traced_once")
 LABELS = ("anger", "happiness", "neutral")

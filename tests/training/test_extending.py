@@ -13,11 +13,15 @@ from affekt.errors import ConfigError
 from affekt.training.checkpoints import read_metrics
 from affekt.training.config import TrainConfig
 from affekt.training.context_config import ContextConfig
-from affekt.training.context_loop import train_context
-from affekt.training.loop import learning_rate, train
+from affekt.training.optimizing import learning_share
+from affekt.training.train import train
 
 Recipe = Callable[..., TrainConfig]
 ContextRecipe = Callable[..., ContextConfig]
+
+
+def rate(config: TrainConfig, epoch: float) -> float:
+    return config.optim.lr * learning_share(config.optim, epoch)
 
 
 def figures(out: Path) -> list[dict[str, Any]]:
@@ -35,10 +39,10 @@ def test_an_extended_run_of_people_is_as_a_longer_one_where_the_schedule_allows(
         optim = {"schedule": schedule, "step_epochs": 1, "epochs": epochs}
         return context_recipe(run={"out": str(tmp_path / name)}, optim=optim)
 
-    train_context(recipe("whole", 3))
-    train_context(recipe("extended", 2))
+    train(recipe("whole", 3))
+    train(recipe("extended", 2))
     caplog.clear()
-    train_context(recipe("extended", 3))
+    train(recipe("extended", 3))
     whole, extended = (figures(tmp_path / name / "metrics.jsonl") for name in ("whole", "extended"))
     assert len(extended) == 3
     if schedule == "step":
@@ -61,7 +65,7 @@ def test_an_extended_run_of_faces_goes_on_at_the_rates_of_the_longer_one(
     caplog.clear()
     train(long)
     lines = read_metrics(Path(long.run.out) / "metrics.jsonl")
-    assert [line["lr"] for line in lines] == [learning_rate(short, 1), learning_rate(long, 2)]
+    assert [line["lr"] for line in lines] == [rate(short, 1), rate(long, 2)]
     assert caplog.messages == [
         f"{long.run.out}: 1 epochs were trained by the learning rates of a run of 1; the others "
         "follow those of a run of 2"
@@ -81,7 +85,7 @@ def test_a_finished_run_says_how_to_go_on(recipe: Recipe, caplog: pytest.LogCapt
 def test_a_run_that_lost_its_patience_goes_on_with_more(
     recipe: Recipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    still = {"epochs": 9, "lr": 1e-12, "ema": 0.0}
+    still = {"epochs": 9, "lr": 1e-12, "encoder_lr": 1e-12, "ema": 0.0}
     first = recipe(optim={**still, "patience": 1})
     train(first)
     done = len(read_metrics(Path(first.run.out) / "metrics.jsonl"))
@@ -94,8 +98,8 @@ def test_a_run_that_lost_its_patience_goes_on_with_more(
 
 def test_another_recipe_is_refused_by_what_differs(recipe: Recipe) -> None:
     train(recipe(optim={"epochs": 1}))
-    with pytest.raises(ConfigError, match=r"another recipe \(model\.drop_rate, optim\.lr\)"):
-        train(recipe(optim={"epochs": 2, "lr": 1e-2}, model={"drop_rate": 0.3}))
+    with pytest.raises(ConfigError, match=r"recipe \(model\.drop_rate, optim\.encoder_lr, optim"):
+        train(recipe(optim={"epochs": 2, "lr": 1e-2, "encoder_lr": 1e-2}, model={"drop_rate": 0.3}))
 
 
 def test_folds_are_trained_to_their_end_and_not_extended(context_recipe: ContextRecipe) -> None:
@@ -103,6 +107,6 @@ def test_folds_are_trained_to_their_end_and_not_extended(context_recipe: Context
         cached = {"data": {"folds": 2}, "features": {"cache": True}}
         return context_recipe(optim={"epochs": epochs}, **cached)
 
-    train_context(recipe(1))
+    train(recipe(1))
     with pytest.raises(ConfigError, match=r"another recipe \(optim\.epochs\)"):
-        train_context(recipe(2))
+        train(recipe(2))

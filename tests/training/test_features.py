@@ -23,9 +23,10 @@ from affekt.data.augment.people import PersonAugmentConfig
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import DataError, OutputError, UsageError
-from affekt.training import feature_store, features
-from affekt.training.feature_store import FeatureStore
-from affekt.training.features import cache_features
+from affekt.training.features import cache as features
+from affekt.training.features import store as feature_store
+from affekt.training.features.cache import cache_features
+from affekt.training.features.store import FeatureStore
 
 WritePeople = Callable[..., Manifest]
 

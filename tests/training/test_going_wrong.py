@@ -25,9 +25,9 @@ from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.errors import ConfigError, DataError, DivergenceError
 from affekt.training.config import TrainConfig
 from affekt.training.context_config import ContextConfig
-from affekt.training.context_loop import train_context
 from affekt.training.loading import batches_of, loader_of
-from affekt.training.loop import train
+from affekt.training.processes import Progress
+from affekt.training.train import train
 from fakes.rows import FACES
 
 Recipe = Callable[..., TrainConfig]
@@ -45,7 +45,7 @@ def run(recipe: Recipe, context_recipe: ContextRecipe, kind: str, **changes: Any
         cached = {"cache": kind != "context"}
         body = {"body": {"backbone": "test_efficientnet", "weights": "random", "size": 32}}
         data = {**changes.pop("data", {}), **folds}
-        train_context(context_recipe(data=data, features=cached, streams=body, **changes))
+        train(context_recipe(data=data, features=cached, streams=body, **changes))
 
 
 @pytest.mark.parametrize("kind", ["face", "context", "folds"])
@@ -53,7 +53,12 @@ def test_a_loss_that_diverges_says_where_and_what_to_lower(
     recipe: Recipe, context_recipe: ContextRecipe, kind: str
 ) -> None:
     with pytest.raises(DivergenceError, match=ONE_LINE) as caught:
-        run(recipe, context_recipe, kind, optim={"lr": 1e30, "ema": 0.0, "epochs": 2})
+        run(
+            recipe,
+            context_recipe,
+            kind,
+            optim={"lr": 1e30, "encoder_lr": 1e30, "ema": 0.0, "epochs": 2},
+        )
     said = (
         r"the loss is not a finite number in epoch \d \(.*\), (step \d of \d|after its last step)"
     )
@@ -179,7 +184,7 @@ def test_labels_without_a_face_are_said(
 def test_categories_without_a_person_are_said(
     context_recipe: ContextRecipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    train_context(context_recipe(optim={"epochs": 1}))
+    train(context_recipe(optim={"epochs": 1}))
     said = [message for message in caplog.messages if message.startswith("no person in train has")]
     assert len(said) == 1
     assert "Yearning: it cannot be learnt" in said[0]
@@ -204,7 +209,7 @@ def test_sets_that_teach_nothing_are_refused(
 
 def test_a_batch_larger_than_the_set_is_the_set(recipe: Recipe) -> None:
     seen: list[tuple[int, int, int]] = []
-    train(recipe(optim={"epochs": 1, "batch": 999}), lambda *step: seen.append(step))
+    train(recipe(optim={"epochs": 1, "batch": 999}), Progress(lambda *step: seen.append(step)))
     assert seen == [(0, 1, 1)]
 
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from affekt.errors import DataError
 from affekt.labels import CATEGORIES
-from affekt.training.label_teacher import INVERSE_PENALTY, fit_teacher
+from affekt.training.labels_only.teacher import INVERSE_PENALTY, fit_teacher
 
 RNG = np.random.default_rng(0)
 VAD = RNG.uniform(1, 10, (3000, 3))

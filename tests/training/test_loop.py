@@ -17,7 +17,9 @@ from affekt.data.torch.faces import FaceDataset
 from affekt.errors import ConfigError, DataError
 from affekt.models.build import load_network
 from affekt.training.config import TrainConfig
-from affekt.training.loop import learning_rate, train
+from affekt.training.optimizing import learning_share
+from affekt.training.processes import Progress
+from affekt.training.train import train
 from fakes.runs import assert_same_run, records
 
 Recipe = Callable[..., TrainConfig]
@@ -28,7 +30,7 @@ PLAIN = {"flip": 0.0, "degrees": 0.0, "scale": 0.0, "shift": 0.0, "brightness": 
 
 def test_one_batch_can_be_overfitted(recipe: Recipe) -> None:
     config = recipe(
-        optim={"epochs": 15, "batch": 24, "lr": 1e-2},
+        optim={"epochs": 15, "batch": 24, "lr": 1e-2, "encoder_lr": 1e-2},
         loss={"label_smoothing": 0.0},
         model={"drop_rate": 0.0, "drop_path": 0.0},
         augment=PLAIN,
@@ -49,7 +51,7 @@ def test_one_batch_can_be_overfitted(recipe: Recipe) -> None:
 def test_an_epoch_leaves_metrics_a_picture_and_a_network_with_its_history(recipe: Recipe) -> None:
     config = recipe(optim={"epochs": 2})
     seen: list[tuple[int, int, int]] = []
-    best = train(config, lambda *step: seen.append(step))
+    best = train(config, Progress(lambda *step: seen.append(step)))
     assert seen == [(epoch, step, 3) for epoch in (0, 1) for step in (1, 2, 3)]
     out = Path(config.run.out)
     assert [record["epoch"] for record in records(out)] == [0, 1]
@@ -90,7 +92,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(recipe: Recipe, tmp_path: Pat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(halved, stop_in_the_second_epoch)
+        train(halved, Progress(stop_in_the_second_epoch))
     assert [record["epoch"] for record in records(halved.run.out)] == [0]
     train(halved)
     assert_same_run(whole.run.out, halved.run.out)
@@ -113,7 +115,7 @@ def test_lines_of_an_epoch_that_was_not_completed_are_replaced(recipe: Recipe) -
         if epoch == 1 and step == 1:
             checkpoints[0] = (out / "last.ckpt").read_bytes()
 
-    train(config, keep)
+    train(config, Progress(keep))
     expected = records(out)
     (out / "last.ckpt").write_bytes(checkpoints[0])
     train(config)
@@ -131,7 +133,7 @@ def test_a_finished_run_is_left_as_it_is(recipe: Recipe) -> None:
 def test_a_run_of_another_recipe_is_not_continued(recipe: Recipe) -> None:
     train(recipe(optim={"epochs": 1}))
     with pytest.raises(ConfigError, match="holds a run of another recipe"):
-        train(recipe(optim={"epochs": 1, "lr": 1e-2}))
+        train(recipe(optim={"epochs": 1, "lr": 1e-2, "encoder_lr": 1e-2}))
 
 
 def test_a_checkpoint_that_is_garbage_is_named(recipe: Recipe) -> None:
@@ -145,19 +147,22 @@ def test_a_checkpoint_that_is_garbage_is_named(recipe: Recipe) -> None:
 
 def test_a_run_without_progress_stops_after_its_patience(recipe: Recipe) -> None:
     """A learning rate of next to nothing never beats the first epoch."""
-    config = recipe(optim={"epochs": 9, "lr": 1e-12, "patience": 2, "ema": 0.0}, augment=PLAIN)
+    config = recipe(
+        optim={"epochs": 9, "lr": 1e-12, "encoder_lr": 1e-12, "patience": 2, "ema": 0.0},
+        augment=PLAIN,
+    )
     train(config)
     scores = [record["score"] for record in records(config.run.out)]
     best = int(np.argmax(scores))
     assert len(scores) == best + 3 < 9
 
 
-def test_a_last_batch_of_one_face_is_left_out(recipe: Recipe) -> None:
+def test_a_last_face_that_is_alone_is_learnt_from(recipe: Recipe) -> None:
     """At 32 pixels a single face leaves batch normalisation one value per channel."""
     config = recipe(optim={"epochs": 1, "batch": 23}, model={"backbone": "test_resnet"})
     seen: list[tuple[int, int, int]] = []
-    train(config, lambda *step: seen.append(step))
-    assert seen == [(0, 1, 1)]
+    train(config, Progress(lambda *step: seen.append(step)))
+    assert seen == [(0, 1, 2), (0, 2, 2)]
 
 
 def test_a_manifest_that_is_missing_is_named(recipe: Recipe, tmp_path: Path) -> None:
@@ -184,15 +189,15 @@ def test_a_device_that_is_not_there_is_one_line(recipe: Recipe) -> None:
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero(recipe: Recipe) -> None:
-    config = recipe(optim={"epochs": 10, "lr": 0.1, "warmup_epochs": 2.0})
-    assert learning_rate(config, 0.0) == pytest.approx(0.1 * 1e-3 / 2)
-    assert learning_rate(config, 1.0) == pytest.approx(0.05, rel=2e-3)
-    assert learning_rate(config, 2.0) == pytest.approx(0.1)
-    assert learning_rate(config, 6.0) == pytest.approx(0.05)
-    assert learning_rate(config, 10.0) == pytest.approx(0.0)
-    falling = [learning_rate(config, epoch) for epoch in np.linspace(2, 10, 20)]
+    optim = recipe(optim={"epochs": 10, "warmup_epochs": 2.0}).optim
+    assert learning_share(optim, 0.0) == pytest.approx(1e-3 / 2)
+    assert learning_share(optim, 1.0) == pytest.approx(0.5, rel=2e-3)
+    assert learning_share(optim, 2.0) == pytest.approx(1)
+    assert learning_share(optim, 6.0) == pytest.approx(0.5)
+    assert learning_share(optim, 10.0) == pytest.approx(0.0)
+    falling = [learning_share(optim, epoch) for epoch in np.linspace(2, 10, 20)]
     assert falling == sorted(falling, reverse=True)
 
 
 def test_without_a_warm_up_the_first_step_has_the_full_rate(recipe: Recipe) -> None:
-    assert learning_rate(recipe(optim={"warmup_epochs": 0.0, "lr": 0.1}), 0.0) == 0.1
+    assert learning_share(recipe(optim={"warmup_epochs": 0.0}).optim, 0.0) == 1

@@ -23,8 +23,8 @@ from affekt.models.build import load_network
 from affekt.models.context import load_context
 from affekt.training.config import TrainConfig
 from affekt.training.context_config import ContextConfig
-from affekt.training.context_loop import train_context
-from affekt.training.loop import train
+from affekt.training.processes import Progress
+from affekt.training.train import train
 from fakes.runs import assert_same_run, records
 
 Recipe = Callable[..., TrainConfig]
@@ -34,27 +34,27 @@ KILLED = """
 import json, os, pathlib, signal, sys
 from affekt.training.config import parse_config
 from affekt.training.context_config import parse_context_config
-from affekt.training.context_loop import train_context
-from affekt.training.loop import train
+from affekt.training.processes import Progress
+from affekt.training.train import train
 
 def report(epoch, step, steps):
     if (epoch, step) == (1, 2):
         os.kill(os.getpid(), signal.SIGKILL)
 
-parts = ((parse_config, train), (parse_context_config, train_context))
-for path, (parse, run) in zip(sys.argv[1:], parts, strict=True):
+parts = (parse_config, parse_context_config)
+for path, parse in zip(sys.argv[1:], parts, strict=True):
     process = os.fork()
     if not process:
-        run(parse(json.loads(pathlib.Path(path).read_text())), report)
+        train(parse(json.loads(pathlib.Path(path).read_text())), Progress(report))
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
 """
 TORCHRUN = """
 import json, pathlib, sys
 from affekt.training.context_config import parse_context_config
-from affekt.training.context_loop import train_context
+from affekt.training.train import train
 
-train_context(parse_context_config(json.loads(pathlib.Path(sys.argv[1]).read_text())))
+train(parse_context_config(json.loads(pathlib.Path(sys.argv[1]).read_text())))
 """
 """A file of its own, and not a module's name, is what torchrun starts in each process."""
 
@@ -89,11 +89,11 @@ def test_a_killed_run_leaves_what_can_be_read_and_goes_on(
     load_context(Path(people.run.out) / "best.safetensors")
     whole = recipes("whole")
     train(whole[0])
-    train_context(whole[1])
+    train(whole[1])
     for out in (faces.run.out, people.run.out):
         assert [record["epoch"] for record in records(out)] == [0]
     train(faces)
-    train_context(people)
+    train(people)
     for killed, uncut in zip((faces, people), whole, strict=True):
         assert_same_run(uncut.run.out, killed.run.out)
 
@@ -113,8 +113,8 @@ def test_two_processes_validate_each_face_once_and_an_error_in_one_is_that_of_th
     (out / "curves.png").mkdir(parents=True)
     seen: list[tuple[int, int, int]] = []
     with pytest.raises(OutputError, match=r"^[^\n]*curves\.png: the figure cannot be written"):
-        train(config, lambda *step: seen.append(step))
-    assert seen == [(epoch, step, 2) for epoch in (0, 1) for step in (1, 2)]
+        train(config, Progress(lambda *step: seen.append(step)))
+    assert seen == [(epoch, step, 3) for epoch in (0, 1) for step in (1, 2, 3)]
     network = load_network(out / "best.safetensors")  # the one that was validated
     manifests = [Manifest.open(path) for path in config.data.manifests]
     dataset = FaceDataset(manifests, "val", config.data.labels, 32)
@@ -139,7 +139,7 @@ def test_two_processes_of_torchrun_give_what_one_gives(
         )
         for name in ("one", "two")
     )
-    assert train_context(one) == tmp_path / "one" / "best.safetensors"
+    assert train(one) == tmp_path / "one" / "best.safetensors"
     script = tmp_path / "train.py"
     script.write_text(TORCHRUN)
     start = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python"]

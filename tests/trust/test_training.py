@@ -16,12 +16,12 @@ from torch import nn
 from affekt.cli.export import named_figures
 from affekt.errors import BundleError, ConfigError, DataError, UsageError
 from affekt.models.build import NetworkSpec, load_described, read_spec, save_network
+from affekt.training.averaging import averaged_copy, learnt_state
 from affekt.training.card import check_figures
 from affekt.training.checkpoints import load_state, read_metrics, restoring, save_state
 from affekt.training.config import load_config
-from affekt.training.context_steps import Run
-from affekt.training.feature_store import StoreLayout, append_chunk, create_store, finished_chunks
-from affekt.training.steps import RunningAverage
+from affekt.training.features.store import StoreLayout, append_chunk, create_store, finished_chunks
+from affekt.training.loop import Run
 from fakes.feeding import MANY, feed_all, write_then
 from fakes.mutations import mutate_bytes, mutate_json, mutate_values
 
@@ -99,14 +99,14 @@ def test_figures_for_the_card(tmp_path: Path) -> None:
 
 
 def run_of(network: nn.Module) -> Run:
-    return Run(network, RunningAverage(network, 0.5), torch.optim.AdamW(network.parameters()))
+    return Run(network, averaged_copy(network, 0.5), torch.optim.AdamW(network.parameters()))
 
 
 def step(run: Run) -> None:
     run.optimizer.zero_grad()
     run.network(torch.ones(2, 3)).sum().backward()
     run.optimizer.step()
-    run.averaged.update(run.network)
+    run.averaged.update_parameters(run.network)
 
 
 def test_what_checkpoints_hold(tmp_path: Path) -> None:
@@ -129,7 +129,9 @@ def test_what_checkpoints_hold(tmp_path: Path) -> None:
             run.restore(state)
         step(run)
         assert type(run.epoch) is int and run.epoch >= 0 and run.best_epoch >= -1
-        assert all(bool(torch.isfinite(values).all()) for values in run.averaged.state.values())
+        assert all(
+            bool(torch.isfinite(v).all()) for v in learnt_state(run.averaged.module).values()
+        )
 
     save_state(path, "{}", before.state())
     read(path)

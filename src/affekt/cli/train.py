@@ -37,13 +37,12 @@ def train(
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     changes = [*(overrides or ()), *([] if devices is None else [f"run.devices={devices}"])]
     try:
-        from affekt.training.recipe import read_recipe, recipe_kind  # noqa: PLC0415
+        from affekt.training.recipe import read_recipe  # noqa: PLC0415
 
         content = read_recipe(config, changes)
         _refuse_overwrite(config, content)
-        run = _train_context if recipe_kind(content) == "context" else _train_face
         with notices():
-            best = run(content)
+            best = _train(content)
     except ModuleNotFoundError as error:
         raise missing_extra("training", error) from None
     if os.environ.get("RANK", "0") == "0":  # of several that torchrun started, one answers
@@ -58,33 +57,28 @@ def _refuse_overwrite(config: Path, content: dict[str, Any]) -> None:
         refuse_overwrite(outputs, [config, *recipe_files(content)])
 
 
-def _train_face(content: dict[str, Any]) -> Path:
-    from affekt.training.config import parse_config  # noqa: PLC0415
+def _train(content: dict[str, Any]) -> Path:
+    recipe = _parsed(content)  # refused before torch is waited for
+    from affekt.training.processes import Progress  # noqa: PLC0415
+    from affekt.training.train import train as run  # noqa: PLC0415
 
-    recipe = parse_config(content)  # refused before torch is waited for
-    from affekt.training.loop import train as run  # noqa: PLC0415
-
-    epochs = recipe.optim.epochs
-    with progress_bar("steps") as report:
-        return run(recipe, lambda epoch, step, steps: report(epoch * steps + step, epochs * steps))
-
-
-def _train_context(content: dict[str, Any]) -> Path:
-    from affekt.training.context_config import parse_context_config  # noqa: PLC0415
-
-    recipe = parse_context_config(content)
-    from affekt.training.context_loop import FEATURES_EPOCH, train_context  # noqa: PLC0415
-
-    epochs = recipe.optim.epochs * max(recipe.data.folds + recipe.data.refit, 1)
+    epochs = recipe.optim.epochs * max(
+        getattr(recipe.data, "folds", 0) + getattr(recipe.data, "refit", 0), 1
+    )
     with progress_bar("people encoded") as encoded, progress_bar("steps") as trained:
 
         def report(epoch: int, step: int, steps: int) -> None:
-            if epoch == FEATURES_EPOCH:
-                encoded(step, steps)
-            else:
-                trained(epoch * steps + step, epochs * steps)
+            trained(epoch * steps + step, epochs * steps)
 
-        return train_context(recipe, report)
+        return run(recipe, Progress(report, encoded))
+
+
+def _parsed(content: dict[str, Any]) -> Any:
+    from affekt.training.config import parse_config  # noqa: PLC0415
+    from affekt.training.context_config import parse_context_config  # noqa: PLC0415
+    from affekt.training.recipe import recipe_kind  # noqa: PLC0415
+
+    return (parse_context_config if recipe_kind(content) == "context" else parse_config)(content)
 
 
 def missing_extra(what: str, error: ModuleNotFoundError) -> Exception:

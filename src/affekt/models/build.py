@@ -16,6 +16,7 @@ from affekt.bundle import CropSize, Deviation, Labels
 from affekt.errors import BundleError
 from affekt.files import write_atomically
 from affekt.models.backbones import build_backbone, load_matching
+from affekt.models.encoder import features_of
 from affekt.models.zoo import output_shape
 from affekt.typed import MisfitError, Share, build, parse_json
 
@@ -69,7 +70,7 @@ class FaceNetwork(nn.Module):
         """Logits of shape (n, number of labels)."""
         if faces.dtype == torch.uint8:
             faces = (faces.float() / 255 - self.mean) / self.std
-        return cast(Tensor, self.backbone(faces))
+        return features_of(self.backbone, faces)
 
 
 class Mirrored(nn.Module):

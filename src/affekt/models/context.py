@@ -14,7 +14,7 @@ from affekt.bundle import Labels, StreamSpec
 from affekt.errors import BundleError, ConfigError, one_line
 from affekt.labels import CATEGORIES
 from affekt.models.build import channels, load_described, read_spec, save_described
-from affekt.models.encoder import Encoder, build_encoder
+from affekt.models.encoder import Encoder, build_encoder, features_of
 from affekt.models.fusion import FACE, FusionHead, FusionSpec, MeanHead
 from affekt.typed import within
 
@@ -171,7 +171,7 @@ class ContextNetwork(nn.Module):
         if key in self.encoders:
             mean, std = self.get_buffer(f"{name}_mean"), self.get_buffer(f"{name}_std")
             normal = ((crops.float() / 255) - mean) / std
-            return _features(
+            return features_of(
                 self.encoders[key], normal.contiguous(memory_format=torch.channels_last)
             )
         if key not in self.external:
@@ -295,17 +295,6 @@ def with_heads(network: ContextNetwork, heads: list[FusionHead]) -> ContextNetwo
     spec = replace(network.spec, heads=len(heads))
     encoders = {name: cast(Encoder, module) for name, module in network.encoders.items()}
     return ContextNetwork(spec, encoders, MeanHead(heads), network.external)
-
-
-def _features(encoder: nn.Module, crops: Tensor) -> Tensor:
-    """A single crop has no spread to normalise by: it is seen with the running statistics."""
-    alone = encoder.training and len(crops) < 2
-    if alone:
-        encoder.eval()
-    features = encoder(crops)
-    if alone:
-        encoder.train()
-    return cast(Tensor, features)
 
 
 def _own_encoder(name: str, plan: StreamPlan) -> tuple[Encoder, EncoderSpec, StreamSpec]:

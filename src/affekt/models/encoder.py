@@ -49,6 +49,21 @@ class Encoder(nn.Module):
         return self
 
 
+def features_of(encoder: nn.Module, crops: Tensor) -> Tensor:
+    """What an encoder, or a network that is one with its classifier, says of normalised crops.
+
+    In training a single crop has no spread to normalise by: it is seen with the running
+    statistics, and so learnt from like any other.
+    """
+    alone = encoder.training and len(crops) < 2
+    if alone:
+        encoder.eval()
+    features = encoder(crops)
+    if alone:
+        encoder.train()
+    return cast(Tensor, features)
+
+
 def build_encoder(name: str, weights: str, size: int, train: str = "none") -> tuple[Encoder, Start]:
     """A timm network as an `Encoder`; arguments as in `build_backbone` and `Encoder`.
 

@@ -28,6 +28,9 @@ NEVER_NEGATIVE = (STEP, "exp_avg_sq")
 
 METRICS, CURVES = "metrics.jsonl", "curves.png"
 
+HARMLESS = ("data.workers", "features.folder")
+"""What a run may always go on with changed, beside the table ``run``."""
+
 EXTENDABLE = ("optim.epochs", "optim.patience")
 """What a run may go on with changed, where it is saved after every epoch."""
 
@@ -162,18 +165,13 @@ def restore_optimizer(optimizer: Any, saved: Mapping[str, Any]) -> None:
                 raise ValueError(f"{name} is below 0")
 
 
-def identity(config: Any, leave_out: Sequence[str] = ()) -> str:
-    """What must be equal for one run to continue another: all but where and on what it runs.
-
-    Args:
-        config: a recipe.
-        leave_out: further ``table.key`` that change nothing.
-    """
+def identity(config: Any) -> str:
+    """What must be equal for one run to continue another: all but where and on what it runs."""
     content = asdict(config)
     content["run"] = {"seed": config.run.seed}
-    for key in ("data.workers", *leave_out):
+    for key in HARMLESS:
         table, name = key.split(".")
-        content[table].pop(name)
+        content.get(table, {}).pop(name, None)
     return json.dumps(content, sort_keys=True)
 
 

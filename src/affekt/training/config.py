@@ -11,6 +11,7 @@ from affekt.data.augment.faces import AugmentConfig
 from affekt.errors import ConfigError, nearest
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.training.recipe import (
+    OptimConfig,
     Ranges,
     RunConfig,
     build_recipe,
@@ -68,53 +69,18 @@ class LossConfig:
     label_smoothing: float = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class OptimConfig:
-    """How to learn: AdamW, cosine schedule with a linear warm-up, averaged weights.
-
-    Attributes:
-        epochs: passes over the training split.
-        batch: faces per step, over all devices.
-        lr: peak learning rate.
-        weight_decay: of the matrices; biases and norms have none.
-        warmup_epochs: may be a fraction.
-        early_epochs: the first epochs that train on smaller crops, to save time.
-        early_size: side of those crops in pixels.
-        ema: decay of the averaged weights, per step.
-        clip: largest gradient norm.
-        patience: epochs without a better score before stopping; 0 never stops early.
-    """
-
-    epochs: int = 12
-    batch: int = 128
-    lr: float = 1e-3
-    weight_decay: float = 0.02
-    warmup_epochs: float = 0.5
-    early_epochs: int = 0
-    early_size: int = 64
-    ema: float = 0.999
-    clip: float = 5.0
-    patience: int = 0
-
-
 _SHARES = ("flip", "grey", "blur", "downscale", "jpeg", "occlude", "background", "surround", "mask")
 _SPREADS = ("scale", "shift", "brightness", "contrast", "colour")
 _RANGES: Ranges = {
-    "1 or more": (lambda v: v >= 1, ("optim.epochs", "optim.batch", "run.devices")),
-    "32 or more": (lambda v: v >= 32, ("model.size", "optim.early_size")),
-    "more than 0": (lambda v: v > 0, ("optim.lr", "optim.clip")),
+    "32 or more": (lambda v: v >= 32, ("model.size",)),
     "0 or more": (
         lambda v: v >= 0,
-        (
-            *("data.workers", "run.seed", "run.threads", "loss.logit_adjustment"),
-            *("optim.weight_decay", "optim.warmup_epochs", "optim.early_epochs", "optim.patience"),
-            *("augment.degrees", "augment.blur_sigma"),
-        ),
+        (*("loss.logit_adjustment", "augment.degrees", "augment.blur_sigma"),),
     ),
     "from 0 to below 1": (
         lambda v: 0 <= v < 1,
         (
-            *("model.drop_rate", "model.drop_path", "optim.ema"),
+            *("model.drop_rate", "model.drop_path"),
             *(f"augment.{name}" for name in _SPREADS),
         ),
     ),

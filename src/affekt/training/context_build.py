@@ -22,7 +22,7 @@ from affekt.training.context_config import (
     ContextConfig,
     StreamConfig,
 )
-from affekt.training.face_encoder import face_encoder
+from affekt.training.features.external import face_encoder
 
 
 def network_of(config: ContextConfig) -> ContextNetwork:

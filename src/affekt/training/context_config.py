@@ -12,9 +12,11 @@ from affekt.data.augment.people import PersonAugmentConfig
 from affekt.errors import ConfigError, nearest
 from affekt.geometry import CROP_RULES
 from affekt.training.recipe import (
+    OptimConfig,
     Ranges,
     RunConfig,
     build_recipe,
+    check_choice,
     check_ranges,
     read_recipe,
     require,
@@ -175,48 +177,6 @@ class ContextLossConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ContextOptimConfig:
-    """How to learn.
-
-    Attributes:
-        epochs: passes over the training pictures.
-        batch: people per step, over all devices and accumulated parts.
-        accumulate: parts that a step is computed in, to save memory.
-        optimizer: ``adamw`` or ``sgd``.
-        lr: peak learning rate of the head.
-        encoder_lr: of the encoders, where they are trained.
-        weight_decay: of the matrices; biases and norms have none.
-        momentum: of ``sgd``.
-        schedule: ``cosine`` to zero, or ``step``.
-        step_epochs: epochs between steps.
-        step_factor: of the learning rate at each step.
-        warmup_epochs: may be a fraction.
-        ema: decay of the averaged weights, per step.
-        clip: largest gradient norm.
-        patience: epochs without a better score before stopping; 0 never stops early.
-        balance: draws pictures of rare categories more often: 0 not at all, 1 by inverse
-            frequency.
-    """
-
-    epochs: int = 30
-    batch: int = 64
-    accumulate: int = 1
-    optimizer: str = "adamw"
-    lr: float = 1e-3
-    encoder_lr: float = 1e-4
-    weight_decay: float = 0.01
-    momentum: float = 0.9
-    schedule: str = "cosine"
-    step_epochs: int = 7
-    step_factor: float = 0.1
-    warmup_epochs: float = 0.0
-    ema: float = 0.99
-    clip: float = 5.0
-    patience: int = 0
-    balance: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class FeaturesConfig:
     """Features computed once, where every encoder is frozen.
 
@@ -238,36 +198,30 @@ _CHOICES = {
     "loss.class_weights": ("none", "probabilities", "counts"),
     "loss.weights_over": ("batch", "train"),
     "loss.vad": VAD_LOSSES,
-    "optim.optimizer": ("adamw", "sgd"),
-    "optim.schedule": ("cosine", "step"),
     "fusion.kind": ("mlp", "gated"),
     "features.dtype": ("float32", "float16"),
 }
 _RANGES: Ranges = {
     "1 or more": (
         lambda v: v >= 1,
-        (
-            *("optim.epochs", "optim.batch", "optim.accumulate", "optim.step_epochs"),
-            *("run.devices", "features.views"),
-        ),
+        ("features.views",),
     ),
-    "more than 0": (lambda v: v > 0, ("optim.lr", "optim.encoder_lr", "optim.clip", "loss.margin")),
+    "more than 0": (lambda v: v > 0, ("loss.margin",)),
     "0 or more": (
         lambda v: v >= 0,
         (
-            *("data.workers", "data.refit", "data.labels_only_ratio", "run.seed", "run.threads"),
-            *("optim.weight_decay", "optim.warmup_epochs", "optim.patience", "fusion.hidden"),
+            *("data.refit", "data.labels_only_ratio", "fusion.hidden"),
             *("loss.gamma", "loss.gamma_positive", "loss.gamma_negative"),
             *("loss.category_weight", "loss.vad_weight", "geometry.prior"),
         ),
     ),
     "from 0 to below 1": (
         lambda v: 0 <= v < 1,
-        ("optim.ema", "optim.momentum", "loss.clip", "fusion.dropout", "fusion.stream_dropout"),
+        ("loss.clip", "fusion.dropout", "fusion.stream_dropout"),
     ),
     "from 0 to 1": (
         lambda v: 0 <= v <= 1,
-        ("loss.alpha", "optim.balance", "optim.step_factor", "teacher.weight"),
+        ("loss.alpha", "teacher.weight"),
     ),
     "0, or 2 or more": (lambda v: v == 0 or v >= 2, ("data.folds",)),
 }
@@ -284,7 +238,7 @@ class ContextConfig:
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
     loss: ContextLossConfig = field(default_factory=ContextLossConfig)
-    optim: ContextOptimConfig = field(default_factory=ContextOptimConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     augment: PersonAugmentConfig | None = None
 
@@ -293,8 +247,7 @@ class ContextConfig:
         require(len(self.data.manifests) > 0, "data.manifests", "at least one manifest")
         check_ranges(self, _RANGES)
         for key, accepted in _CHOICES.items():
-            table, name = key.split(".")
-            _one_of(getattr(getattr(self, table), name), key, accepted)
+            check_choice(self, key, accepted)
         some = bool(self.streams.items()) or self.geometry.use
         require(some, "streams", "at least one stream, or geometry.use = true")
         require(

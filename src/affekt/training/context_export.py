@@ -27,7 +27,7 @@ from affekt.models.fusion import FACE, GEOMETRY
 from affekt.training.card import context_card
 from affekt.training.context_calibration import Calibration, calibrate, probabilities
 from affekt.training.export import PRECISIONS
-from affekt.training.face_encoder import face_encoder
+from affekt.training.features.external import face_encoder
 from affekt.training.onnx_graph import to_onnx
 
 CROP, FEATURES = "crop", "features"

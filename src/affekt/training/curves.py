@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from affekt.training.checkpoints import CURVES, METRICS, read_metrics
-from affekt.view.plots import ACCURACIES, plot_training
+from affekt.view.plots import plot_training
 
 EVERY_S = 10
 
@@ -17,11 +16,10 @@ class Curves:
 
     Args:
         out: the run's folder.
-        figures: see `plot_training`.
     """
 
-    def __init__(self, out: Path, figures: Mapping[str, str] = ACCURACIES) -> None:
-        self.out, self.figures = out, figures
+    def __init__(self, out: Path) -> None:
+        self.out = out
         self.drawn = time.monotonic()
 
     def follow(self) -> None:
@@ -32,5 +30,5 @@ class Curves:
     def finish(self) -> None:
         """Draws, if there is an epoch to show."""
         if (self.out / METRICS).exists():
-            plot_training(read_metrics(self.out / METRICS), self.out / CURVES, self.figures)
+            plot_training(read_metrics(self.out / METRICS), self.out / CURVES)
         self.drawn = time.monotonic()

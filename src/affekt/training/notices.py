@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from affekt.training.steps import patience_is_over
-
 log = logging.getLogger("affekt.training")
 
 
@@ -57,3 +55,12 @@ def say_resumed(
             "those of a run of %d",
             *(out, epoch, planned, optim.epochs),
         )
+
+
+def patience_is_over(patience: int, epoch: int, best_epoch: int) -> bool:
+    """Whether so many completed epochs went by without a better score; 0 waits for ever.
+
+    >>> patience_is_over(2, 4, 1), patience_is_over(2, 3, 1), patience_is_over(0, 99, 1)
+    (True, False, False)
+    """
+    return bool(patience) and best_epoch >= 0 and epoch - 1 - best_epoch >= patience

@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -22,8 +23,23 @@ from affekt.training.recipe import RunConfig
 
 LOG = logging.getLogger("affekt")
 
-Progress = Callable[[int, int, int], None]
-"""Called with epoch, step and steps per epoch."""
+
+def _nobody(*done: int) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Whom to tell how far a training is.
+
+    Attributes:
+        steps: called with epoch, step and steps per epoch.
+        features: called while features are computed, with how many samples are done and how many
+            there are.
+    """
+
+    steps: Callable[[int, int, int], None] = _nobody
+    features: Callable[[int, int], None] = _nobody
 
 
 class HasRun(Protocol):
@@ -35,10 +51,10 @@ class HasRun(Protocol):
 
 
 Config = TypeVar("Config", bound=HasRun)
-Work = Callable[[Fabric, Config, Progress | None], Path]
+Work = Callable[[Fabric, Config, Progress], Path]
 
 
-def run_processes(work: Work[Config], config: Config, progress: Progress | None) -> Path:
+def run_processes(work: Work[Config], config: Config, progress: Progress) -> Path:
     """Does the work on every device of the recipe and gives what the first process gave.
 
     One device is served by this process, and so is this process's share where ``torchrun``
@@ -89,7 +105,7 @@ def _fabric(run: RunConfig) -> Fabric:
         raise ConfigError(f"run: cannot be set up on this machine: {one_line(error)}") from None
 
 
-def _work(fabric: Fabric, work: Work[Config], config: Config, progress: Progress | None) -> Path:
+def _work(fabric: Fabric, work: Work[Config], config: Config, progress: Progress) -> Path:
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     if not fabric.is_global_zero:  # one of them says what all see
@@ -106,7 +122,10 @@ def _spawned(fabric: Fabric, work: Work[Config], config: Config, sent: Connectio
     LOG.addHandler(_Sent(sent))
     LOG.propagate = False
     try:
-        return _work(fabric, work, config, lambda *step: sent.send(step))
+        told = Progress(
+            lambda *done: sent.send(("steps", done)), lambda *done: sent.send(("features", done))
+        )
+        return _work(fabric, work, config, told)
     except Exception as error:
         sent.send(_portable(error))
         raise
@@ -137,7 +156,7 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
-def _relay(received: Connection, progress: Progress | None, errors: list[Exception]) -> None:
+def _relay(received: Connection, progress: Progress, errors: list[Exception]) -> None:
     """Hands on what the processes send until the last of them has ended."""
     with received:
         while True:
@@ -149,5 +168,6 @@ def _relay(received: Connection, progress: Progress | None, errors: list[Excepti
                 errors.append(message)
             elif isinstance(message, str):
                 LOG.warning("%s", message)
-            elif progress is not None:
-                progress(*message)
+            else:
+                name, done = message
+                getattr(progress, name)(*done)

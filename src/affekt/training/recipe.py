@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, nearest
 from affekt.typed import MisfitError, build, parse_toml, shown
 
 Recipe = TypeVar("Recipe")
@@ -37,6 +37,74 @@ class RunConfig:
     devices: int = 1
     precision: str = "32-true"
     threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OptimConfig:
+    """How to learn.
+
+    Attributes:
+        epochs: passes over the training data.
+        batch: people or faces per step, over all devices and accumulated parts.
+        accumulate: parts that a step is computed in, to save memory.
+        optimizer: ``adamw`` or ``sgd``.
+        lr: peak learning rate of the heads.
+        encoder_lr: of the encoders, where they are trained.
+        weight_decay: of the matrices; biases and norms have none.
+        momentum: of ``sgd``.
+        schedule: ``cosine`` to zero, or ``step``.
+        step_epochs: epochs between steps.
+        step_factor: of the learning rate at each step.
+        warmup_epochs: may be a fraction.
+        early_epochs: the first epochs that train on smaller crops, to save time.
+        early_size: side of those crops in pixels.
+        ema: decay of the averaged weights, per step; early steps count less.
+        clip: largest gradient norm.
+        patience: epochs without a better score before stopping; 0 never stops early.
+        balance: draws what has rare labels more often: 0 not at all, 1 by inverse frequency.
+    """
+
+    epochs: int = 30
+    batch: int = 64
+    accumulate: int = 1
+    optimizer: str = "adamw"
+    lr: float = 1e-3
+    encoder_lr: float = 1e-4
+    weight_decay: float = 0.01
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    step_epochs: int = 7
+    step_factor: float = 0.1
+    warmup_epochs: float = 0.0
+    early_epochs: int = 0
+    early_size: int = 64
+    ema: float = 0.99
+    clip: float = 5.0
+    patience: int = 0
+    balance: float = 0.0
+
+
+_CHOICES = {"optim.optimizer": ("adamw", "sgd"), "optim.schedule": ("cosine", "step")}
+_RANGES: Ranges = {
+    "1 or more": (
+        lambda v: v >= 1,
+        (
+            *("optim.epochs", "optim.batch", "optim.accumulate", "optim.step_epochs"),
+            "run.devices",
+        ),
+    ),
+    "32 or more": (lambda v: v >= 32, ("optim.early_size",)),
+    "more than 0": (lambda v: v > 0, ("optim.lr", "optim.encoder_lr", "optim.clip")),
+    "0 or more": (
+        lambda v: v >= 0,
+        (
+            *("data.workers", "run.seed", "run.threads", "optim.weight_decay", "optim.patience"),
+            *("optim.warmup_epochs", "optim.early_epochs"),
+        ),
+    ),
+    "from 0 to below 1": (lambda v: 0 <= v < 1, ("optim.ema", "optim.momentum")),
+    "from 0 to 1": (lambda v: 0 <= v <= 1, ("optim.balance", "optim.step_factor")),
+}
 
 
 def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -94,10 +162,20 @@ def build_recipe(of: type[Recipe], content: Mapping[str, Any], kind: str) -> Rec
 
 def check_ranges(recipe: Any, ranges: Ranges) -> None:
     """Refuses a value out of its range by the name of its key."""
-    for accepted, (holds, keys) in ranges.items():
+    for key, choices in _CHOICES.items():
+        check_choice(recipe, key, choices)
+    for accepted, (holds, keys) in (*_RANGES.items(), *ranges.items()):
         for key in keys:
             table, name = key.split(".")
             require(holds(getattr(getattr(recipe, table), name)), key, accepted)
+
+
+def check_choice(recipe: Any, key: str, choices: Sequence[str]) -> None:
+    """Refuses a value that is none of these by the name of its key."""
+    table, name = key.split(".")
+    value = getattr(getattr(recipe, table), name)
+    if value not in choices:
+        raise ConfigError(f"{key}: unknown {value!r}; {nearest(value, choices)}")
 
 
 def require(holds: bool, where: str, accepted: str) -> None:

@@ -105,21 +105,24 @@ def plot_reliability(
     save_figure(figure, path)
 
 
-ACCURACIES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy"}
+LEARNT = {
+    "accuracy": ("accuracy", "-o"),
+    "balanced_accuracy": ("balanced accuracy", "--s"),
+    "map": ("mean average precision", "-o"),
+}
+"""The figures of an epoch that are drawn where they are there: what to call them, and how."""
 
 
 def plot_training(
     records: Sequence[Mapping[str, Any]],
     path: str | Path,
-    figures: Mapping[str, str] = ACCURACIES,
 ) -> None:
     """The course of a training run: losses, and figures on every validation set, per epoch.
 
     Args:
         records: one per epoch with ``epoch``, ``train_loss``, ``lr`` and ``val``: a mapping from
-            the validation set's name to ``loss`` and the figures, 0 to 1.
+            the validation set's name to ``loss`` and figures of `LEARNT`, 0 to 1.
         path: a PNG file.
-        figures: the figures' keys and what to call them; two at most.
 
     Raises:
         DataError: no record.
@@ -134,9 +137,10 @@ def plot_training(
     for number, source in enumerate(_sources(records)):
         line = {"color": COLOURS[number % len(COLOURS)], "markersize": 3}
         losses.plot(*_course(records, source, "loss"), "-o", **line, label=f"{source}, validation")
-        for (key, name), style in zip(figures.items(), ("-o", "--s"), strict=False):
+        for key, (name, style) in LEARNT.items():
             course = _course(records, source, key)
-            measured.plot(*course, style, **line, label=f"{source}, {name}")
+            if course[0]:
+                measured.plot(*course, style, **line, label=f"{source}, {name}")
     losses.set(xlabel="epoch", ylabel="loss", title="Loss")
     measured.set(xlabel="epoch", ylabel="%", title="On validation data")
     for axes, place in ((losses, "upper right"), (measured, "lower right")):
@@ -184,7 +188,7 @@ def _course(
     records: Sequence[Mapping[str, Any]], source: str, key: str
 ) -> tuple[list[int], list[float]]:
     """The epochs at which that validation set was measured, and its loss or per cent there."""
-    measured = [record for record in records if source in record["val"]]
+    measured = [record for record in records if key in record["val"].get(source, {})]
     factor = 1 if key == "loss" else 100
     return [r["epoch"] for r in measured], [factor * r["val"][source][key] for r in measured]
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from affekt.arrays import IntArray
-from affekt.data.torch.people import PersonDataset, PersonSample, collate_people, fill_batches
+from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import DataError, UsageError
 from affekt.geometry import GEOMETRY_FEATURES
-from affekt.training.feature_store import (
+from affekt.training.features.store import (
     GEOMETRY,
     VERSION,
     Array,
@@ -33,6 +33,7 @@ from affekt.training.feature_store import (
 )
 from affekt.training.loading import batches_of, loader_of
 from affekt.training.notices import log
+from affekt.training.planning import fill_batches
 
 Encode = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 """Features (n, width) of each stream from its uint8 crops (n, 3, size, size); n may differ."""
@@ -132,7 +133,8 @@ def _widths(encode: Encode, dataset: PersonDataset) -> dict[str, int]:
 
 
 def _chunks(dataset: PersonDataset) -> list[tuple[slice, slice]]:
-    batches = fill_batches(dataset, range(len(dataset)), PEOPLE_PER_CHUNK)
+    sizes = np.array([item.people for item in dataset.items])
+    batches = fill_batches(sizes, range(len(dataset)), PEOPLE_PER_CHUNK)
     return [
         (
             slice(items[0], items[-1] + 1),

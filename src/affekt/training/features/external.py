@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,10 @@ class FaceEncoder:
 
     def __init__(self, model: FaceModel) -> None:
         self.model = model
+
+    def __deepcopy__(self, copied: dict[int, Any]) -> FaceEncoder:
+        """Itself: a session cannot be copied, and nothing in it changes."""
+        return self
 
     def __call__(self, crops: Tensor) -> Tensor:
         """Features of crops (n, 3, size, size), shape (n, width), on the crops' device."""

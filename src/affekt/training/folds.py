@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +23,9 @@ from affekt.data.torch.people import PersonDataset
 from affekt.errors import DataError
 from affekt.files import whole_file
 from affekt.labels import CATEGORIES, VAD
-from affekt.models.context import (
-    ContextNetwork,
-    ContextSpec,
-    new_head,
-    save_context,
-    with_heads,
-)
+from affekt.models.context import ContextNetwork, new_head, save_context, with_heads
 from affekt.models.fusion import FusionHead
-from affekt.training.box_prior import fit_box_prior
+from affekt.training.averaging import learnt_state, load_learnt
 from affekt.training.checkpoints import (
     BEST,
     CHECKPOINT,
@@ -42,26 +36,21 @@ from affekt.training.checkpoints import (
     restoring,
     save_state,
 )
+from affekt.training.context_build import network_of
 from affekt.training.context_calibration import annotator_exponent, calibrate, vad_correction
 from affekt.training.context_config import ContextConfig
-from affekt.training.context_data import LabelledPeople, People
 from affekt.training.context_losses import build_loss
 from affekt.training.context_scores import score_people
-from affekt.training.context_steps import (
-    Reader,
-    Task,
-    head_outputs,
-    lesson_of,
-    start_head,
-    start_run,
-    train_epoch,
-)
 from affekt.training.divergence import require_finite
+from affekt.training.features.store import FeatureStore
+from affekt.training.labels_only.box_prior import fit_box_prior
+from affekt.training.labels_only.people import LabelsOnly
+from affekt.training.loop import start, train_epoch
 from affekt.training.processes import Progress
+from affekt.training.tasks.people import PeopleTask, read_people, task_of
+from affekt.training.tasks.samples import People
 
 OUT_OF_FOLD = "out_of_fold.npz"
-HARMLESS = ("features.folder",)
-"""What a run may go on with changed."""
 
 
 @dataclass
@@ -78,13 +67,7 @@ class _Found:
 
 
 def train_folds(
-    config: ContextConfig,
-    fabric: Fabric,
-    network: ContextNetwork,
-    people: People,
-    labelled: LabelledPeople | None,
-    *,
-    progress: Progress | None,
+    fabric: Fabric, config: ContextConfig, hook: LabelsOnly | None, progress: Progress
 ) -> Path:
     """Trains the K heads and those on everybody, or goes on with those that are missing.
 
@@ -95,18 +78,33 @@ def train_folds(
     Returns:
         The path of the network with the mean of the heads.
     """
+    network = network_of(config)
+    people = read_people(fabric, config, network, ("train", "val"), progress)
+    return train_heads(fabric, config, network, people, hook, progress=progress)
+
+
+def train_heads(
+    fabric: Fabric,
+    config: ContextConfig,
+    network: ContextNetwork,
+    people: People,
+    hook: LabelsOnly | None,
+    *,
+    progress: Progress,
+) -> Path:
+    """As `train_folds`, of people that were read already."""
     out, count = Path(config.run.out), config.data.folds
     folds = fold_of(people.dataset, count, config.run.seed)
-    prior = _prior(config, labelled)
+    prior = _prior(config, hook)
     found = _resumed(config, fabric, people)
     out.mkdir(parents=True, exist_ok=True)
     for number in range(len(found.heads), count + config.data.refit):
         started = time.monotonic()
         torch.manual_seed(hash((config.run.seed, number, 3)) % 2**31)
-        task = _task(config, people, labelled, np.flatnonzero(folds != number))
-        head, loss = _train_head(
-            _seeded(config, number), fabric, network.spec, task, _shifted(progress, config, number)
-        )
+        learnt = np.flatnonzero(folds != number).tolist()
+        whole = ContextNetwork(network.spec, {}, new_head(network.spec), {})
+        task = task_of(_seeded(config, number), whole, (people, people), hook, learnt)
+        head, loss = _train_head(fabric, task, _shifted(progress, config, number))
         if head.prior is not None and prior is not None:
             head.prior.set(*prior)
         held = np.flatnonzero(folds == number).tolist()
@@ -119,9 +117,20 @@ def train_folds(
             out / METRICS,
             {"epoch": number, "train_loss": loss, "held_pictures": len(held), "seconds": seconds},
         )
-        save_state(out / CHECKPOINT, identity(config, HARMLESS), found.state())
+        save_state(out / CHECKPOINT, identity(config), found.state())
     _finish(config, network, people, found)
     return out / BEST
+
+
+@torch.inference_mode()
+def head_outputs(head: FusionHead, people: People, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and VAD of some people whose features are stored."""
+    store = cast(FeatureStore, people.store)
+    given = store.has_face[places], store.pictured[places], store.geometry(places)
+    device = next(head.parameters()).device
+    features = {k: v.to(device) for k, v in store.features(places).items()}
+    logits, vad = head(features, *(part.to(device) for part in given))
+    return logits.cpu(), vad.cpu()
 
 
 def fold_of(dataset: PersonDataset, folds: int, seed: int) -> IntArray:
@@ -164,7 +173,7 @@ def _rarest(labels: FloatArray32, counts: npt.NDArray[np.floating[Any]]) -> int:
 
 def _resumed(config: ContextConfig, fabric: Fabric, people: People) -> _Found:
     path = Path(config.run.out) / CHECKPOINT
-    state = load_state(path, identity(config, HARMLESS), fabric.device)
+    state = load_state(path, identity(config), fabric.device)
     count = people.dataset.persons
     nothing = [torch.full((count, len(names)), torch.nan) for names in (CATEGORIES, VAD)]
     if state is None:
@@ -176,38 +185,25 @@ def _resumed(config: ContextConfig, fabric: Fabric, people: People) -> _Found:
         return _Found(state["logits"], state["vad"], state["heads"])
 
 
-def _task(
-    config: ContextConfig, people: People, labelled: LabelledPeople | None, pictures: IntArray
-) -> Task:
-    places = people.places(pictures.tolist())
-    categories = torch.from_numpy(people.dataset.categories)[places]
-    loss, lesson = build_loss(config.loss, categories), lesson_of(config.teacher, labelled)
-    return Task(people, labelled, loss, pictures.tolist(), lesson)
-
-
-def _prior(config: ContextConfig, labelled: LabelledPeople | None) -> tuple[Tensor, Tensor] | None:
+def _prior(config: ContextConfig, hook: LabelsOnly | None) -> tuple[Tensor, Tensor] | None:
     """Weights and bias of what the box says, as strong as the recipe wants it."""
-    if not config.geometry.prior or labelled is None:
+    if not config.geometry.prior or hook is None:
         return None
-    fitted = fit_box_prior(labelled.categories.numpy(), labelled.geometry.numpy())
+    fitted = fit_box_prior(hook.people.categories.numpy(), hook.people.geometry.numpy())
     weights, bias = (torch.from_numpy(part).float() * config.geometry.prior for part in fitted)
     return weights, bias
 
 
-def _train_head(
-    config: ContextConfig, fabric: Fabric, spec: ContextSpec, task: Task, progress: Progress | None
-) -> tuple[FusionHead, float]:
+def _train_head(fabric: Fabric, task: PeopleTask, progress: Progress) -> tuple[FusionHead, float]:
     """A head's averaged weights after all epochs, and the last epoch's mean loss."""
-    head = new_head(spec)
-    start_head(head, task, config)
-    run = start_run(fabric, Reader(ContextNetwork(spec, {}, head, {}), encoded=True), config.optim)
-    loss = 0.0
+    config, loss = task.config, 0.0
+    run = start(fabric, task, config)
     for run.epoch in range(config.optim.epochs):
-        loss = train_epoch(config, fabric, run, task, progress)
-        for parameters in run.averaged.state.values():
+        loss = train_epoch(fabric, task, config, run, progress)
+        for parameters in learnt_state(run.averaged.module).values():
             require_finite(parameters, config, run.epoch)
-    run.use_averaged()
-    return head.eval(), loss
+    load_learnt(task.network, learnt_state(run.averaged.module))
+    return cast(FusionHead, task.network.network.head).eval(), loss
 
 
 def _seeded(config: ContextConfig, number: int) -> ContextConfig:
@@ -216,12 +212,10 @@ def _seeded(config: ContextConfig, number: int) -> ContextConfig:
     return replace(config, run=replace(config.run, seed=config.run.seed + extra))
 
 
-def _shifted(progress: Progress | None, config: ContextConfig, fold: int) -> Progress | None:
+def _shifted(progress: Progress, config: ContextConfig, fold: int) -> Progress:
     """Counts the epochs of all heads through."""
-    if progress is None:
-        return None
     first = fold * config.optim.epochs
-    return lambda epoch, step, steps: progress(first + epoch, step, steps)
+    return Progress(lambda epoch, step, steps: progress.steps(first + epoch, step, steps))
 
 
 def _finish(config: ContextConfig, network: ContextNetwork, people: People, found: _Found) -> None:

@@ -1,0 +1,1 @@
+"""What labelled people without pictures teach: hooks that the training loop does not know."""
