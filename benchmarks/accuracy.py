@@ -37,7 +37,7 @@ from affekt.evaluation.reading.faces import PROTOCOLS, predict_faces
 from affekt.evaluation.reading.rows import ALL
 from affekt.evaluation.resampling import Bootstrap, Estimate
 from affekt.heads import PRIMARY_HEAD
-from affekt.inference.runtime import FaceModel
+from affekt.inference.read.crop_model import CropModel
 from affekt.labels import parse_emotion
 from output import table, write
 from peers.environment import PEERS, Peer, say
@@ -99,7 +99,7 @@ def measure(
 ) -> list[Result]:
     """Affekt and every peer on one split."""
     say(f"{name}: Affekt")
-    model = FaceModel(bundle)
+    model = CropModel(bundle)
     mine = predict_faces(model, manifest, split, protocol=options.protocol)
     results = [Result("Affekt", "crop", _score(mine, "Affekt", name, options), {})]
     for key in options.peers:

@@ -69,11 +69,11 @@ def _options() -> argparse.Namespace:
 
 
 def _streams() -> dict[str, StreamSpec]:
-    body = StreamSpec(SIZE, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), crop="stretch")
+    body = StreamSpec(SIZE, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), kind="body", crop="stretch")
     return {
-        "face": replace(body, size=FACE_SIZE, crop="face-square"),
+        "face": replace(body, size=FACE_SIZE, kind="face", crop="face-square"),
         "body": body,
-        "scene": body,
+        "scene": replace(body, kind="scene"),
     }
 
 
@@ -150,7 +150,7 @@ def _keep_all(dataset: PersonDataset) -> dict[str, Any]:
     for place, row in enumerate(dataset.rows):
         picture = _decode(dataset, int(dataset.pictures[place]))
         for name, spec in dataset.streams.items():
-            crop = crop_stream(picture, name, spec, row.person_xyxy, row.face)
+            crop = crop_stream(picture, spec, row.person_xyxy, row.face)
             black = np.zeros((spec.size, spec.size, 3), np.uint8)
             crops[name].append(black if crop is None else crop)
     return {name: np.stack(each) for name, each in crops.items()}

@@ -36,7 +36,7 @@ from affekt import load
 from affekt.bundle import Bundle, find_bundle
 from affekt.errors import AffektError, MediaError
 from affekt.inference.predictor import Predictor
-from affekt.inference.runtime import FaceModel
+from affekt.inference.read.crop_model import CropModel
 from flops import count_flops
 from launch import launch, processor
 from output import table, write
@@ -99,7 +99,7 @@ def side_by_side(
     bundle: Bundle, context: Bundle, photos: list[Path], cores: int, rounds: int
 ) -> dict[str, Any]:
     """Affekt, its peers and the machine's limit, in turns."""
-    model = FaceModel(bundle, cores)
+    model = CropModel(bundle, cores)
     predictor, people = (load(each.folder, threads=cores) for each in (bundle, context))
     with ExitStack() as stack:
         workers = {}
@@ -172,7 +172,7 @@ def matrix_flops() -> float:
     return float(done.stdout)
 
 
-def own_faces(model: FaceModel, batch: int) -> float:
+def own_faces(model: CropModel, batch: int) -> float:
     """Faces per second through the model alone, from crops to probabilities."""
     shape = (batch, model.size, model.size, 3)
     crops = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)

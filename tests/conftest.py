@@ -14,10 +14,19 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from affekt.bundle import Bundle, BundleInfo, StreamSpec, write_bundle
+from affekt.bundle import (
+    Bundle,
+    BundleInfo,
+    Dimensional,
+    MultiLabel,
+    NumbersSpec,
+    SingleLabel,
+    StreamSpec,
+    write_bundle,
+)
 from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.row import Row
-from affekt.labels import CATEGORIES, PRIMARY, PRIMARY_AND_CONTEMPT
+from affekt.labels import CATEGORIES, PRIMARY, PRIMARY_AND_CONTEMPT, VAD, VAD_RANGE
 from affekt.results import Face
 from fakes.networks import TINY_INPUTS, TINY_SIZE, tiny_encoder, tiny_head, tiny_model
 from fakes.rows import FACES, PEOPLE
@@ -35,10 +44,10 @@ def write_face_model() -> Callable[..., Bundle]:
     ) -> Bundle:
         info = BundleInfo(
             name=name,
-            kind="face",
-            labels=labels,
-            streams={"face": StreamSpec(TINY_SIZE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))},
-            temperature=temperature,
+            inputs={
+                "face": StreamSpec(TINY_SIZE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), kind="face")
+            },
+            outputs={"primary": SingleLabel(labels, temperature, node="logits")},
             licence="CC0-1.0",
         )
         card = f"# {name}\n\nFor tests only.\n".encode()
@@ -57,20 +66,29 @@ def tiny_bundle(
 
 def tiny_context_info(face: Bundle) -> BundleInfo:
     """What the tiny context bundle says of itself, trained with that face bundle."""
-    plain = StreamSpec(TINY_SIZE, (0.5, 0.4, 0.3), (0.25, 0.2, 0.3), encoder="image.onnx")
+    body = StreamSpec(
+        TINY_SIZE, (0.5, 0.4, 0.3), (0.25, 0.2, 0.3),
+        kind="body", crop="square", encoder="image.onnx",
+    )  # fmt: skip
     return BundleInfo(
         name="tiny-context",
-        kind="context",
-        labels=CATEGORIES,
-        streams={
+        inputs={
             "face": replace(face.info.streams["face"], encoder="bundle:face"),
-            "body": replace(plain, crop="square"),
-            "scene": replace(plain, crop="stretch"),
+            "body": body,
+            "scene": replace(body, kind="scene", crop="stretch"),
+            "has_face": NumbersSpec("has_face"),
+            "geometry": NumbersSpec("geometry"),
         },
-        temperature=1.0,
+        outputs={
+            "categories": MultiLabel(
+                CATEGORIES,
+                platt={label: (0.9 + 0.01 * i, -0.3) for i, label in enumerate(CATEGORIES)},
+                thresholds={label: 0.3 + 0.01 * i for i, label in enumerate(CATEGORIES)},
+            ),
+            "vad": Dimensional(VAD, VAD_RANGE),
+        },
         licence="CC0-1.0",
-        thresholds={label: 0.3 + 0.01 * i for i, label in enumerate(CATEGORIES)},
-        calibration={label: (0.9 + 0.01 * i, -0.3) for i, label in enumerate(CATEGORIES)},
+        borrowed={"primary": "face"},
         needs={"face": face.info.files["model.onnx"]},
     )
 
@@ -80,23 +98,30 @@ WriteContext = Callable[..., Bundle]
 
 @pytest.fixture(scope="session")
 def write_context(tiny_bundle: Bundle) -> WriteContext:
-    """Writes a context bundle: ``write_context(folder, head=bytes, encoders={}, **info)``.
+    """Writes a context bundle: ``write_context(folder, takes={}, encoders={}, **info)``.
 
-    The face bundle that it needs is put beside it.
+    ``takes`` gives the inputs of the network and their widths; of those that are not given it is
+    not said that it takes them. The face bundle that it needs is put beside it.
     """
 
     def write(
         folder: Path,
         *,
-        inputs: Mapping[str, int] = TINY_INPUTS,
+        takes: Mapping[str, int] = TINY_INPUTS,
         seed: int = 0,
         encoders: Mapping[str, bytes] | None = None,
+        thresholds: bool = True,
         **changes: object,
     ) -> Bundle:
         shutil.copytree(tiny_bundle.folder, folder.parent / "face", dirs_exist_ok=True)
-        files = {"model.onnx": tiny_head(inputs, seed), "CARD.md": b"# tiny\n"}
+        files = {"model.onnx": tiny_head(takes, seed), "CARD.md": b"# tiny\n"}
         files |= {"image.onnx": tiny_encoder()} if encoders is None else encoders
-        return write_bundle(folder, replace(tiny_context_info(tiny_bundle), **changes), files)
+        info = tiny_context_info(tiny_bundle)
+        described = {"inputs": {n: spec for n, spec in info.inputs.items() if n in takes}}
+        if not thresholds:
+            plain = replace(info.outputs["categories"], thresholds={})
+            described["outputs"] = info.outputs | {"categories": plain}
+        return write_bundle(folder, replace(info, **{**described, **changes}), files)
 
     return write
 

@@ -15,6 +15,7 @@ import pytest
 
 from affekt.bundle import (
     Bundle,
+    SingleLabel,
     bundle_folders,
     find_bundle,
     read_bundle,
@@ -65,11 +66,30 @@ def test_a_changed_or_missing_file_is_refused_by_name(copy: Path, name: str) -> 
 
 
 def stream(**values: object) -> Callable[[dict], object]:
-    return lambda content: content["streams"]["face"].update(values)
+    return lambda content: content["inputs"]["face"].update(values)
 
 
-def without(key: str) -> Callable[[dict], object]:
-    return lambda content: content.pop(key)
+def head(**values: object) -> Callable[[dict], object]:
+    return lambda content: content["outputs"]["primary"].update(values)
+
+
+def categories(**values: object) -> Callable[[dict], object]:
+    said = {"kind": "multi-label", "labels": ["Peace", "Pain"], **values}
+    return lambda content: content["outputs"].update(categories=said)
+
+
+def vad(**values: object) -> Callable[[dict], object]:
+    said = {"kind": "dimensional", "labels": ["valence"], "range": [1, 10], **values}
+    return lambda content: content["outputs"].update(vad=said)
+
+
+def without(*keys: str) -> Callable[[dict], object]:
+    def drop(content: dict) -> None:
+        for key in keys[:-1]:
+            content = content[key]
+        content.pop(keys[-1])
+
+    return drop
 
 
 def says(**values: object) -> Callable[[dict], object]:
@@ -77,52 +97,86 @@ def says(**values: object) -> Callable[[dict], object]:
 
 
 NAN, SHA = float("nan"), "0" * 64
+PLACE = {"kind": "geometry"}
 
 REFUSED: dict[str, tuple[Callable[[dict], object], str]] = {
-    "another version": (says(version=99), "version 99; this Affekt reads version 1"),
+    "another version": (says(version=99), "version 99; this Affekt reads version 2"),
+    "version 1": (says(version=1), "version 1; this Affekt reads version 2: export it again, or"),
     "no version": (without("version"), "version None"),
     "version true": (says(version=True), "version True"),
-    "no labels": (without("labels"), "missing key labels"),
-    "labels of another type": (says(labels=7), "labels: expected a list, got 7"),
-    "an empty label": (says(labels=["anger", ""]), "labels: expected a name, got ''"),
-    "a label of two lines": (says(labels=["anger", "a\nb"]), "labels: expected a name"),
-    "a label twice": (says(labels=["anger", "fear", "anger"]), "labels: expected labels that diff"),
-    "one label": (says(labels=["anger"]), "labels: expected two at least"),
+    "no labels": (without("outputs", "primary", "labels"), "missing key outputs.primary.labels"),
+    "labels of another type": (head(labels=7), "labels: expected a list, got 7"),
+    "an empty label": (head(labels=["anger", ""]), "labels: expected a name, got ''"),
+    "a label of two lines": (head(labels=["anger", "a\nb"]), "labels: expected a name"),
+    "a label twice": (head(labels=["anger", "fear", "anger"]), "labels: expected labels that diff"),
+    "one label": (head(labels=["anger"]), "labels: expected two labels at least"),
+    "no label": (categories(labels=[]), "categories.labels: expected one label at least"),
     "an unknown key": (says(colour="teal"), "unknown key colour"),
-    "an unknown key of a stream": (stream(channels=3), "unknown key streams.face.channels"),
-    "a stream of another type": (says(streams={"face": 3}), "streams.face: expected a table"),
-    "another stream": (says(streams={}), "a face model has one, 'face', got"),
-    "another kind": (says(kind="scene"), "kind: expected face or context or ensemble, got 'sce"),
-    "no mean": (lambda c: c["streams"]["face"].pop("mean"), "missing key streams.face.mean"),
+    "no outputs": (says(outputs={}), "outputs: expected one at least"),
+    "an output of another type": (says(outputs={"a": 3}), "outputs.a: expected a table"),
+    "no kind of head": (without("outputs", "primary", "kind"), "missing key outputs.primary.kind"),
+    "another kind of head": (head(kind="face"), "outputs.primary.kind: expected single-label or m"),
+    "a key of another head": (head(thresholds={}), "unknown key outputs.primary.thresholds"),
+    "an unknown key of a stream": (stream(channels=3), "unknown key inputs.face.channels"),
+    "an input of another type": (says(inputs={"face": 3}), "inputs.face: expected a table"),
+    "no inputs": (says(inputs={}), "inputs: expected one at least"),
+    "another kind of input": (stream(kind="feet"), "inputs.face.kind: expected face or body or sc"),
+    "a kind of input that is none": (stream(kind=[1]), "inputs.face.kind: expected str, got [1]"),
+    "another crop rule": (stream(crop="square"), "crop: expected face-square for a face"),
+    "several moments": (stream(frames=8), "frames: expected 1, this Affekt reads single pictures"),
+    "no mean": (without("inputs", "face", "mean"), "missing key inputs.face.mean"),
     "NaN in the mean": (stream(mean=[NAN, 0.5, 0.5]), "NaN is no number in JSON"),
     "a mean for 0 to 255": (stream(mean=[123.7, 116.3, 103.5]), "mean: expected a number from 0"),
-    "two means": (stream(mean=[0.5, 0.5]), "streams.face.mean: expected 3 values"),
+    "two means": (stream(mean=[0.5, 0.5]), "inputs.face.mean: expected 3 values"),
     "a deviation of 0": (stream(std=[0.2, 0, 0.2]), "std: expected a number from 0.001 to 10"),
     "a deviation below 0": (stream(std=[0.2, -1, 0.2]), "std: expected a number from 0.001 to 10"),
     "NaN in the deviation": (stream(std=[NAN, 1, 1]), "NaN is no number in JSON"),
-    "blue first": (stream(colour="BGR"), "streams.face.colour: expected RGB, got 'BGR'"),
+    "grey": (stream(colour="L"), "inputs.face.colour: expected RGB or BGR, got 'L'"),
     "a size of 20,000": (stream(size=20_000), "size: expected a number from 8 to 2048"),
     "a size of 0": (stream(size=0), "size: expected a number from 8 to 2048"),
     "a size with a fraction": (stream(size=32.5), "size: expected int, got 32.5"),
     "a blanked face": (stream(blank_person=True), "blank_person: expected false"),
-    "a temperature of 0": (says(temperature=0), "temperature: expected a number from 0.001"),
-    "a temperature below 0": (says(temperature=-1.5), "temperature: expected a number from 0.001"),
-    "a temperature without end": (says(temperature=float("inf")), "Infinity is no number in JSON"),
-    "NaN as temperature": (says(temperature=NAN), "NaN is no number in JSON"),
-    "temperature true": (says(temperature=True), "temperature: expected float, got True"),
-    "NaN as threshold": (says(thresholds={"anger": NAN}), "NaN is no number in JSON"),
-    "a threshold over 1": (says(thresholds={"anger": 1.5}), "thresholds.anger: expected a number"),
-    "a threshold of no label": (says(thresholds={"angr": 0.5}), "thresholds: 'angr' is no label"),
-    "NaN as calibration": (says(calibration={"anger": [1, NAN]}), "NaN is no number in JSON"),
-    "one number as calibration": (says(calibration={"anger": [1]}), "expected 2 values, got [1]"),
-    "members of no ensemble": (says(members={"a": 1.0}), "members: 1 of a model of kind 'face'"),
+    "a crop beside numbers": (
+        lambda c: c["inputs"].update(geometry=PLACE), "face.encoder: expected one, for there are"
+    ),
+    "an encoder of nobody": (
+        stream(encoder="bundle:face"), "face.encoder: needs does not say which bundle 'face' it is"
+    ),
+    "a temperature of 0": (head(temperature=0), "temperature: expected a number from 0.001"),
+    "a temperature below 0": (head(temperature=-1.5), "temperature: expected a number from 0.001"),
+    "a temperature without end": (head(temperature=float("inf")), "Infinity is no number in JSON"),
+    "NaN as temperature": (head(temperature=NAN), "NaN is no number in JSON"),
+    "temperature true": (head(temperature=True), "temperature: expected float, got True"),
+    "NaN as threshold": (categories(thresholds={"Pain": NAN}), "NaN is no number in JSON"),
+    "a threshold over 1": (
+        categories(thresholds={"Pain": 1.5}), "thresholds.Pain: expected a number"
+    ),
+    "a threshold of no label": (
+        categories(thresholds={"Pane": 0.5}), "categories.thresholds: 'Pane' is no label"
+    ),
+    "not every threshold": (
+        categories(thresholds={"Pain": 0.5}), "expected one of every label or none, 'Peace' has no"
+    ),
+    "NaN as calibration": (categories(platt={"Pain": [1, NAN]}), "NaN is no number in JSON"),
+    "one number as calibration": (categories(platt={"Pain": [1]}), "expected 2 values, got [1]"),
+    "not every calibration": (
+        categories(platt={"Pain": [1, 0]}), "platt: expected one of every label or none, 'Peace'"
+    ),
+    "a range upside down": (vad(range=[10, 1]), "vad.range: expected low before high"),
+    "a range of nothing": (vad(range=[1, 1]), "vad.range: expected low before high"),
+    "no range": (vad(range=None), "vad.range: expected a list, got None"),
+    "borrowed and its own": (
+        says(borrowed={"primary": "face"}), "borrowed.primary: 'face' cannot say it, the outputs"
+    ),
+    "members beside inputs": (says(members={"a": 1.0}), "inputs: expected one at least of a model"),
+    "members without weight": (says(inputs={}, members={"a": 0}), "weights that do not add up to"),
     "a need without a checksum": (says(needs={"face": "?"}), "needs.face: expected a SHA-256"),
     "a need elsewhere": (says(needs={"../face": SHA}), "needs, a key: expected the name of a file"),
     "a file above": (lambda c: c["files"].update({"../a": SHA}), "files, a key: expected the name"),
     "a file at the root": (lambda c: c["files"].update({"/a": SHA}), "files, a key: expected"),
     "a checksum of another form": (lambda c: c["files"].update(a="1"), "expected a SHA-256 of 64"),
     "its own checksum": (lambda c: c["files"].update({"bundle.json": SHA}), "cannot hold its own"),
-    "no model": (lambda c: c["files"].pop("model.onnx"), "lists no model.onnx"),
+    "no model": (without("files", "model.onnx"), "lists no model.onnx"),
     "a licence that moves the cursor": (says(licence="\x1b[2J"), "licence: expected text of one"),
     "figures of another type": (says(metrics={"FER+": 0.7}), "metrics.FER+: expected a table"),
 }  # fmt: skip
@@ -161,7 +215,12 @@ def test_a_description_that_is_no_json_object(copy: Path, text: str, said: str) 
 
 def test_what_would_be_refused_is_not_written(tiny_bundle: Bundle, tmp_path: Path) -> None:
     files = {"model.onnx": b"", "CARD.md": b""}
-    for changes in ({"temperature": 0.0}, {"temperature": NAN}, {"metrics": {"a": {"b": NAN}}}):
+    cold, unknown = (SingleLabel(("a", "b"), temperature) for temperature in (0.0, NAN))
+    for changes in (
+        {"outputs": {"primary": cold}},
+        {"outputs": {"primary": unknown}},
+        {"metrics": {"a": {"b": NAN}}},
+    ):
         with pytest.raises(BundleError):
             write_bundle(tmp_path / "new", replace(tiny_bundle.info, **changes), files)
     assert not (tmp_path / "new").exists()

@@ -13,7 +13,8 @@ from affekt.errors import UsageError
 from affekt.media import ImageRgb
 from affekt.results import Face
 
-SPEC = StreamSpec(16, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), crop="stretch")
+SPEC = StreamSpec(16, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), kind="body", crop="stretch")
+FACE_SPEC = replace(SPEC, kind="face", crop="face-square")
 BOX = (10.0, 4.0, 26.0, 36.0)
 EYES = ((14.0, 10.0), (20.0, 10.0), (17.0, 13.0), (15.0, 15.0), (19.0, 15.0))
 FACE = Face((12.0, 6.0, 22.0, 18.0), 0.9, EYES)
@@ -37,7 +38,7 @@ def picture() -> ImageRgb:
     ],
 )
 def test_each_stream_covers_its_box(stream: str, crop: str, corners: tuple[int, ...]) -> None:
-    matrix = stream_matrix(stream, replace(SPEC, crop=crop), (60, 40), BOX, FACE)
+    matrix = stream_matrix(replace(SPEC, kind=stream, crop=crop), (60, 40), BOX, FACE)
     assert matrix is not None
     found = [*(matrix @ (0, 0, 1)), *(matrix @ (16, 16, 1))]
     np.testing.assert_allclose(found, corners, atol=1e-9)
@@ -45,25 +46,24 @@ def test_each_stream_covers_its_box(stream: str, crop: str, corners: tuple[int, 
 
 def test_a_tilted_face_is_levelled() -> None:
     tilted = replace(FACE, landmarks_xy=((14.0, 10.0), (17.0, 13.0), *EYES[2:]))
-    spec = replace(SPEC, crop="face-square")
-    matrix = stream_matrix("face", spec, (60, 40), BOX, tilted)
+    matrix = stream_matrix(FACE_SPEC, (60, 40), BOX, tilted)
     assert matrix is not None
     along = matrix[:, 0] / np.linalg.norm(matrix[:, 0])
     np.testing.assert_allclose(along, [np.sqrt(0.5), np.sqrt(0.5)])
 
 
 def test_no_face_is_no_crop(picture: ImageRgb) -> None:
-    assert crop_stream(picture, "face", replace(SPEC, crop="face-square"), BOX, None) is None
+    assert crop_stream(picture, FACE_SPEC, BOX, None) is None
 
 
 def test_a_box_of_the_crops_size_is_cut_out_as_it_is(picture: ImageRgb) -> None:
-    found = crop_stream(picture, "body", SPEC, (10.0, 4.0, 26.0, 20.0), None)
+    found = crop_stream(picture, SPEC, (10.0, 4.0, 26.0, 20.0), None)
     np.testing.assert_array_equal(found, picture[4:20, 10:26])
 
 
 def test_a_mirrored_crop_is_the_crop_mirrored(picture: ImageRgb) -> None:
-    plain = crop_stream(picture, "body", SPEC, BOX, None)
-    mirrored = crop_stream(picture, "body", replace(SPEC, flip=True), BOX, None)
+    plain = crop_stream(picture, SPEC, BOX, None)
+    mirrored = crop_stream(picture, replace(SPEC, flip=True), BOX, None)
     assert plain is not None and mirrored is not None
     assert np.abs(mirrored.astype(int) - plain[:, ::-1]).max() <= 1
 
@@ -80,10 +80,10 @@ def test_a_box_outside_blanks_nothing(picture: ImageRgb) -> None:
 
 
 def test_the_scene_without_the_person_shows_no_pixel_of_them(picture: ImageRgb) -> None:
-    spec = replace(SPEC, size=20, blank_person=True)
+    spec = replace(SPEC, kind="scene", size=20, blank_person=True)
     other = blank_box(picture, BOX, (0.9, 0.9, 0.9))
     np.testing.assert_array_equal(
-        crop_stream(picture, "scene", spec, BOX, None), crop_stream(other, "scene", spec, BOX, None)
+        crop_stream(picture, spec, BOX, None), crop_stream(other, spec, BOX, None)
     )
 
 
@@ -92,7 +92,11 @@ def test_the_scene_without_the_person_shows_no_pixel_of_them(picture: ImageRgb) 
     [
         ({"bodi": SPEC}, "unknown stream 'bodi': did you mean 'body'"),
         ({"body": replace(SPEC, crop="stretched")}, "'stretched' for the body stream: did you"),
-        ({"face": SPEC}, "crop rule 'stretch' for the face stream: known: face-square"),
+        ({"scene": SPEC}, "stream 'scene' sees the body"),
+        (
+            {"face": replace(FACE_SPEC, crop="stretch")},
+            "crop rule 'stretch' for the face stream: known: face-square",
+        ),
     ],
 )
 def test_what_does_not_exist_is_refused(streams: dict[str, StreamSpec], message: str) -> None:

@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from affekt.arrays import FloatArray
-from affekt.bundle import StreamSpec
+from affekt.bundle import CROPS, StreamSpec
 from affekt.errors import UsageError, nearest
 from affekt.geometry import CROP_RULES, compose, face_crop_matrix, roll_degrees
 from affekt.media import ImageRgb, warp
 from affekt.results import BoxXyxy, Face
 
-STREAMS: tuple[str, ...] = ("face", "body", "scene")
-"""The streams that see pixels: the aligned face, the person's box, the whole picture."""
-
-FACE_RULE = "face-square"
-
 
 def check_streams(streams: Mapping[str, StreamSpec]) -> None:
-    """Refuse a stream or a crop rule that does not exist.
+    """Refuse streams that are not named by what they see, or a crop rule that does not exist.
 
     Raises:
         UsageError: an unknown stream, or a rule that its crop cannot follow.
     """
     for name, spec in streams.items():
-        if name not in STREAMS:
-            raise UsageError(f"unknown stream {name!r}: {nearest(name, STREAMS)}")
-        rules = [FACE_RULE] if name == "face" else list(CROP_RULES)
+        if name not in CROPS:
+            raise UsageError(f"unknown stream {name!r}: {nearest(name, CROPS)}")
+        if spec.kind != name:
+            raise UsageError(f"stream {name!r} sees the {spec.kind}; give it that name")
+        rules = CROPS[name].rules
         if spec.crop not in rules:
             hint = nearest(spec.crop, rules)
             raise UsageError(f"unknown crop rule {spec.crop!r} for the {name} stream: {hint}")
 
 
 def stream_matrix(
-    stream: str,
-    spec: StreamSpec,
-    picture_wh: tuple[int, int],
-    box_xyxy: BoxXyxy,
-    face: Face | None,
+    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy, face: Face | None
 ) -> FloatArray | None:
     """The affine map (2, 3) from the pixels of a stream's crop to those of the picture.
 
     Args:
-        stream: one of `STREAMS`.
-        spec: gives the size, the crop rule, and whether the crop is mirrored.
+        spec: says what is cropped, the size, the crop rule, and whether the crop is mirrored.
         picture_wh: width and height in pixels.
         box_xyxy: the person, in pixels; may exceed the picture.
         face: the person's, its eyes levelled where its landmarks are known.
@@ -53,19 +45,15 @@ def stream_matrix(
     Returns:
         None for the face of a person without one.
 
-    >>> spec = StreamSpec(8, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), crop="stretch")
-    >>> matrix = stream_matrix("body", spec, (100, 100), (10.0, 20.0, 30.0, 60.0), None)
+    >>> spec = StreamSpec(8, (0.5,) * 3, (0.5,) * 3, kind="body", crop="stretch")
+    >>> matrix = stream_matrix(spec, (100, 100), (10.0, 20.0, 30.0, 60.0), None)
     >>> (matrix @ (8, 8, 1)).tolist()
     [30.0, 60.0]
     """
-    if stream == "face":
-        if face is None:
-            return None
-        matrix = face_matrix(face, spec.size)
-    else:
-        box = (0.0, 0.0, *map(float, picture_wh)) if stream == "scene" else box_xyxy
-        matrix = CROP_RULES[spec.crop](box, spec.size)
-    return compose(matrix, [[-1, 0, spec.size], [0, 1, 0]]) if spec.flip else matrix
+    matrix = _MATRICES[spec.kind](spec, picture_wh, box_xyxy, face)
+    if matrix is None or not spec.flip:
+        return matrix
+    return compose(matrix, [[-1, 0, spec.size], [0, 1, 0]])
 
 
 def face_matrix(face: Face, size: int) -> FloatArray:
@@ -78,14 +66,14 @@ def face_matrix(face: Face, size: int) -> FloatArray:
 
 
 def crop_stream(
-    image_rgb: ImageRgb, stream: str, spec: StreamSpec, box_xyxy: BoxXyxy, face: Face | None
+    image_rgb: ImageRgb, spec: StreamSpec, box_xyxy: BoxXyxy, face: Face | None
 ) -> ImageRgb | None:
     """A stream's crop of a person, shape (size, size, 3); None for the face of one without.
 
     Arguments as in `stream_matrix`.
     """
     height, width = image_rgb.shape[:2]
-    matrix = stream_matrix(stream, spec, (width, height), box_xyxy, face)
+    matrix = stream_matrix(spec, (width, height), box_xyxy, face)
     if matrix is None:
         return None
     return warp(seen_by(image_rgb, spec, box_xyxy), matrix, spec.size)
@@ -112,3 +100,29 @@ def blank_box(image_rgb: ImageRgb, box_xyxy: BoxXyxy, mean: tuple[float, float, 
     blanked = image_rgb.copy()
     blanked[y1:y2, x1:x2] = np.rint(np.multiply(mean, 255)).astype(np.uint8)
     return blanked
+
+
+def _face_matrix(
+    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy, face: Face | None
+) -> FloatArray | None:
+    return None if face is None else face_matrix(face, spec.size)
+
+
+def _body_matrix(
+    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy, face: Face | None
+) -> FloatArray:
+    return CROP_RULES[spec.crop](box_xyxy, spec.size)
+
+
+def _scene_matrix(
+    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy, face: Face | None
+) -> FloatArray:
+    return CROP_RULES[spec.crop]((0.0, 0.0, *map(float, picture_wh)), spec.size)
+
+
+_MATRICES: dict[str, Callable[..., FloatArray | None]] = {
+    "face": _face_matrix,
+    "body": _body_matrix,
+    "scene": _scene_matrix,
+}
+"""How each kind of `affekt.bundle.CROPS` is cropped."""

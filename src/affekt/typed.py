@@ -51,6 +51,32 @@ class Rule:
     holds: Callable[[Any], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class ByKey:
+    """In an ``Annotated``: which of several dataclasses a table is, by what one of its keys says.
+
+    Attributes:
+        key: of the table.
+        classes: by what stands there.
+    """
+
+    key: str
+    classes: Mapping[str, type[Any]]
+
+    def of(self, content: Any, where: str) -> type[Any]:
+        """The dataclass of this table, which stands at ``where``.
+
+        Raises:
+            MisfitError: no table, or another kind.
+        """
+        table = _table(content, where)
+        if self.key not in table:
+            raise MisfitError(f"missing key {where}.{self.key}")
+        given = _scalar(str, table[self.key], f"{where}.{self.key}")
+        _obey([one_of(*self.classes)], given, f"{where}.{self.key}", given)
+        return self.classes[given]
+
+
 def within(low: float, high: float) -> Rule:
     """A number from ``low`` to ``high``, both included."""
     return Rule(f"a number from {low:g} to {high:g}", lambda value: low <= value <= high)
@@ -132,7 +158,7 @@ def build(kind: type[Described], content: Any, where: str = "") -> Described:
 
     Types may be ``str``, ``int``, ``float`` (whole numbers are taken; finite always), ``bool``,
     ``Any``, dataclasses, ``tuple[T, ...]``, ``tuple[T, T]``, ``dict[str, T]``, each of them or
-    ``None``, and annotated with a `Rule`.
+    ``None``, and annotated with a `Rule` or, for one of several dataclasses, `ByKey`.
 
     Args:
         kind: the dataclass.
@@ -179,6 +205,8 @@ def _types(kind: type) -> dict[str, Any]:
 def _value(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is Annotated:
         base, *rules = get_args(kind)
+        if isinstance(rules[0], ByKey):
+            return build(rules[0].of(value, where), value, where)
         built = _value(base, value, where)
         _obey(rules, built, where, value)
         return built

@@ -100,7 +100,7 @@ def test_models_lists_licence_and_figures(
     monkeypatch.setenv("AFFEKT_MODELS", str(tiny_bundle.folder.parent))
     code, out, err = affekt("models")
     assert (code, err) == (0, "")
-    assert "tiny  (face" in out
+    assert "tiny  (primary; 0.0 MB)" in out and "  primary  anger, disgust, fear" in out
     assert "CC0-1.0" in out
     code, out, _ = affekt("models", "--format", "json")
     tiny = next(item for item in json.loads(out) if item["name"] == "tiny")

@@ -32,7 +32,7 @@ def people(
 def other(write_context: Callable[..., Bundle], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A second context model, with other weights and without thresholds."""
     folder = tmp_path_factory.mktemp("models") / "other"
-    return write_context(folder, seed=3, name="other", thresholds={})
+    return write_context(folder, seed=3, name="other", thresholds=False)
 
 
 @pytest.mark.parametrize(

@@ -79,14 +79,20 @@ def test_people_in_boxes(golden: Golden, pictures: list[Path]) -> None:
 def test_fitted_numbers(golden: Golden, model: str) -> None:
     """Those that turn outputs into probabilities and labels, and the bytes of the networks."""
     info = package.find_bundle(model).info
-    fitted = {name: getattr(info, name) for name in ("temperature", "thresholds", "calibration")}
+    head = next(iter(info.outputs.values()))
+    fitted = {
+        "temperature": getattr(head, "temperature", 1.0),
+        "thresholds": getattr(head, "thresholds", {}),
+        "calibration": getattr(head, "platt", {}),
+    }
     networks = {name: sha for name, sha in info.files.items() if name.endswith(".onnx")}
     golden(f"shipped-{model}-numbers", fitted | {"networks": networks}, tolerance=1e-5)
 
 
 def described(frame: Frame, predictor: Predictor) -> dict[str, Any]:
     """The frame for JSON, but each category's label as its distance from the threshold."""
-    said, thresholds = frame.to_dict(), predictor.bundle.info.thresholds
+    said, heads = frame.to_dict(), predictor.bundle.info.outputs
+    thresholds = getattr(heads.get("categories"), "thresholds", {})
     said["source"] = Path(frame.source).name
     for person in said["people"]:
         emotion = person["emotion"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import affekt
-from affekt.bundle import EMBEDDED, read_bundle
+from affekt.bundle import EMBEDDED, MultiLabel, read_bundle
 from affekt.labels import CATEGORIES, PRIMARY
 
 PHOTO = files("affekt") / "assets" / "astronaut.jpg"
@@ -32,7 +32,9 @@ def test_the_default_model_reads_categories_and_vad_beside_the_primary_emotions(
 
 
 def test_its_labels_are_those_over_their_thresholds(person) -> None:
-    thresholds = read_bundle(EMBEDDED / "context").info.thresholds
+    head = read_bundle(EMBEDDED / "context").info.outputs["categories"]
+    assert isinstance(head, MultiLabel)
+    thresholds = head.thresholds
     over = [name for name, p in person.emotion.categories.items() if p >= thresholds[name]]
     assert list(person.emotion.category_labels) == over
     assert "Happiness" in over and "Sadness" not in over

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from affekt.bundle import EMBEDDED, Bundle, read_bundle, write_bundle
 from affekt.errors import BundleError
 from affekt.inference.graph import check_graph
-from affekt.inference.runtime import FaceModel
+from affekt.inference.read.crop_model import CropModel
 from fakes.networks import tiny_model
 
 FLOAT = TensorProto.FLOAT
@@ -91,7 +91,7 @@ def test_a_graph_that_cannot_be_trusted(
 ) -> None:
     bundle = rewrite(tiny_bundle, tmp_path / "b", change)
     with pytest.raises(BundleError, match=said) as error:
-        FaceModel(read_bundle(bundle.folder))
+        CropModel(read_bundle(bundle.folder))
     assert "\n" not in str(error.value)
 
 
@@ -100,9 +100,9 @@ def test_weights_in_a_file_of_the_bundle_are_taken(tiny_bundle: Bundle, tmp_path
     weights = model.graph.initializer[0].raw_data
     move_weights("weights.bin")(model)
     files = {"model.onnx": model.SerializeToString(), "CARD.md": b"", "weights.bin": weights}
-    moved = FaceModel(write_bundle(tmp_path / "b", tiny_bundle.info, files), threads=1)
+    moved = CropModel(write_bundle(tmp_path / "b", tiny_bundle.info, files), threads=1)
     crops = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    assert np.array_equal(moved.logits(crops), FaceModel(tiny_bundle, threads=1).logits(crops))
+    assert np.array_equal(moved.logits(crops), CropModel(tiny_bundle, threads=1).logits(crops))
 
 
 def shape_input(*shape: int | str) -> Callable[[onnx.ModelProto], None]:
@@ -139,7 +139,7 @@ def other_size(model: onnx.ModelProto) -> None:
         (other_size, r"takes tensor\(float\) \[n, 3, 64, 64\], but its crops are"),
         (shape_input(1, 3, 32, 32), r"\[1, 3, 32, 32\], but its crops are"),
         (shape_input("n", 3, 32), "not a model that can be run"),
-        (other_labels, r"gives 3 logits, but bundle\.json has 7 labels"),
+        (other_labels, "output 'logits' is 3 wide, but 'primary' has 7 labels"),
         (double_rows, r"gives \[8, 7\] as 'logits', not \[4, 7\]"),
         (spoil, "gives numbers as 'logits' that are not finite"),
     ],
@@ -149,7 +149,7 @@ def test_a_graph_that_does_not_fit_its_description(
 ) -> None:
     bundle = rewrite(tiny_bundle, tmp_path / "b", change)
     with pytest.raises(BundleError, match=said) as error:
-        FaceModel(bundle, threads=1).probabilities(np.zeros((4, 32, 32, 3), np.uint8))
+        CropModel(bundle, threads=1).probabilities(np.zeros((4, 32, 32, 3), np.uint8))
     assert "\n" not in str(error.value)
 
 

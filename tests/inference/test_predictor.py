@@ -20,7 +20,8 @@ from affekt.inference.ahead import WORKERS
 from affekt.inference.find.faces import FaceDetector
 from affekt.inference.predictor import Prediction, Predictor, load
 from affekt.inference.prepared import BATCH_PICTURES
-from affekt.inference.runtime import FaceModel
+from affekt.inference.read.crop_model import CropModel
+from affekt.inference.read.networks import CropNetwork
 from affekt.inference.yolox import PersonBox
 from affekt.labels import CATEGORIES
 from affekt.media import ImageRgb, Source, warp
@@ -70,7 +71,7 @@ def test_probabilities_are_those_of_the_model_on_the_one_crop(
     (person,) = predictor.predict(picture(1)).people
     matrix = face_crop_matrix(person.box_xyxy, 32, roll_degrees(LANDMARKS))
     crop = warp(picture(1), matrix, 32)
-    expected = FaceModel(tiny_bundle, 1).probabilities(crop[None])[0]
+    expected = CropModel(tiny_bundle, 1).probabilities(crop[None])[0]
     assert list(person.emotion.primary) == list(affekt.PRIMARY)
     assert np.allclose(list(person.emotion.primary.values()), expected, atol=1e-6)
     assert sum(person.emotion.primary.values()) == pytest.approx(1, abs=1e-5)
@@ -98,13 +99,13 @@ def test_several_pictures_go_through_the_model_at_once(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    real = FaceModel.probabilities
+    real = CropNetwork.run
 
-    def spy(self: FaceModel, crops: ImageRgb) -> np.ndarray:
+    def spy(self: CropNetwork, crops: ImageRgb, outputs: list[str]) -> list[np.ndarray]:
         sizes.append(len(crops))
-        return real(self, crops)
+        return real(self, crops, outputs)
 
-    monkeypatch.setattr(FaceModel, "probabilities", spy)
+    monkeypatch.setattr(CropNetwork, "run", spy)
     predictor.predict([picture(1)] * 16)
     assert sizes == [8, 8]
 

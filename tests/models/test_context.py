@@ -37,7 +37,7 @@ def _one_thread() -> None:
 
 def outside() -> ExternalEncoder:
     """A face encoder from outside whose features are the mean colours."""
-    stream = StreamSpec(16, (0.5,) * 3, (0.5,) * 3, encoder="bundle:tiny")
+    stream = StreamSpec(16, (0.5,) * 3, (0.5,) * 3, kind="face", encoder="bundle:tiny")
     return ExternalEncoder(lambda crops: crops.float().mean(dim=(2, 3)), stream, 3, "abc")
 
 

@@ -24,7 +24,7 @@ def head(kind: str = "mlp", **changes: Any) -> FusionHead:
     spec = FusionSpec(
         **{"kind": kind, "hidden": 8, "dropout": 0.0, "stream_dropout": 0.0} | changes
     )
-    made = FusionHead(WIDTHS, True, spec)
+    made = FusionHead(WIDTHS, True, spec, 26)
     torch.nn.init.normal_(made.categories.weight)
     for vector in made.missing.values():
         torch.nn.init.normal_(vector)
@@ -50,7 +50,7 @@ def differs(made: FusionHead, a: dict[str, Any], b: dict[str, Any]) -> Tensor:
 
 
 def test_the_boxs_prior_is_added_to_the_logits_and_knows_no_company() -> None:
-    made, given = FusionHead(WIDTHS, False, FusionSpec(), prior=True).eval(), inputs()
+    made, given = FusionHead(WIDTHS, False, FusionSpec(), 26, prior=True).eval(), inputs()
     assert made.prior is not None
     before, vad = made(**given)
     weights, bias = torch.randn(26, 22), torch.randn(26)
@@ -110,7 +110,7 @@ def test_a_gate_shares_out_its_streams_person_by_person() -> None:
 
 
 def test_without_a_hidden_layer_the_model_is_linear_in_a_stream() -> None:
-    made = FusionHead({"body": 6}, False, FusionSpec(hidden=0, dropout=0.0)).eval()
+    made = FusionHead({"body": 6}, False, FusionSpec(hidden=0, dropout=0.0), 26).eval()
     x = torch.randn(1, 6)
     x = (x - x.mean()) / x.std(correction=0)  # its own layer norm
     rest = inputs(1) | {"features": {"body": x}}
@@ -148,9 +148,9 @@ def test_a_new_head_starts_from_what_is_frequent() -> None:
 )
 def test_a_fusion_that_cannot_be_is_refused(kind: str, hidden: int, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        FusionHead(WIDTHS, True, FusionSpec(kind=kind, hidden=hidden))
+        FusionHead(WIDTHS, True, FusionSpec(kind=kind, hidden=hidden), 26)
 
 
 def test_nothing_to_fuse_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one stream"):
-        FusionHead({}, False, FusionSpec())
+        FusionHead({}, False, FusionSpec(), 26)

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from affekt.bundle import Bundle, read_bundle, write_bundle
+from affekt.bundle import Bundle, MultiLabel, read_bundle, write_bundle
 from affekt.cli.app import app
 from affekt.data.manifests.manifest import Manifest
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.ensembles.candidates import name_candidates
 from affekt.evaluation.fitting.thresholds import break_even_thresholds
 from affekt.evaluation.reading.people import predict_people
-from affekt.inference.context import ContextModel, ContextOutput
+from affekt.inference.read.model import Model, Reading
+from affekt.inference.read.views import People
 from affekt.labels import CATEGORIES
 from affekt.packaging.ensemble import EnsembleOptions, make_ensemble, write_ensemble
 from affekt.results import BoxXyxy
@@ -50,23 +51,24 @@ def made(two: list[Bundle], drawn: Manifest) -> Bundle:
     return make_ensemble(two, two[0].folder.parent / "made", drawn, options)[0]
 
 
-def read(bundle: Bundle) -> ContextOutput:
+def read(bundle: Bundle) -> Reading:
     image = np.random.default_rng(0).integers(0, 256, (62, 80, 3), dtype=np.uint8)
-    model = ContextModel(bundle, threads=1)
-    return model.run([model.crop(image, BOXES, [None, None])])
+    model = Model(bundle, threads=1)
+    return model.run([model.take(People(image, BOXES, [None, None]))])
 
 
 def test_it_is_exactly_the_weighted_mean(two: list[Bundle]) -> None:
     first = two[0].info
-    info = replace(first, kind="ensemble", streams={}, calibration={}, members={"a": 3, "b": 1})
+    heads = first.outputs | {"categories": MultiLabel(CATEGORIES)}
+    info = replace(first, inputs={}, outputs=heads, members={"a": 3, "b": 1})
     members = {candidate.name: candidate for candidate in name_candidates(two)}
     out = two[0].folder.parent / "plain"
     output = read(write_ensemble(out, info, members, "# plain\n"))
     a, b = map(read, two)
-    mean = (3 * a.probabilities.astype(float) + b.probabilities) / 4
-    np.testing.assert_allclose(output.probabilities, mean, atol=1e-7)
-    np.testing.assert_allclose(output.vad, (3 * a.vad.astype(float) + b.vad) / 4, atol=1e-6)
-    apart = np.abs(a.probabilities.astype(float) - b.probabilities)
+    for head, within in (("categories", 1e-7), ("vad", 1e-6)):
+        mean = (3 * a.values[head].astype(float) + b.values[head]) / 4
+        np.testing.assert_allclose(output.values[head], mean, atol=within)
+    apart = np.abs(a.values["categories"].astype(float) - b.values["categories"])
     assert output.spread is not None
     np.testing.assert_allclose(output.spread, np.sqrt(3 / 16) * apart.mean(axis=1), atol=1e-6)
 
@@ -92,7 +94,7 @@ def test_what_is_alike_is_stored_once(made: Bundle) -> None:
 def test_the_mean_is_calibrated_on_the_split(
     made: Bundle, two: list[Bundle], drawn: Manifest
 ) -> None:
-    said = predict_people(ContextModel(made, threads=1), drawn, "val")
+    said = predict_people(Model(made, threads=1), drawn, "val")
     found = said.outputs["categories"]
     present = found.truth.any(axis=0)
     # a fitted shift makes the mean probability that of Platt's targets, one by one
@@ -100,7 +102,9 @@ def test_the_mean_is_calibrated_on_the_split(
     negatives = len(found.truth) - positives
     targets = positives * (positives + 1) / (positives + 2) + negatives / (negatives + 2)
     np.testing.assert_allclose(found.predicted.mean(axis=0), targets / len(found.truth), atol=2e-3)
-    thresholds = [made.info.thresholds[label] for label in CATEGORIES]
+    head = made.info.outputs["categories"]
+    assert isinstance(head, MultiLabel)
+    thresholds = [head.thresholds[label] for label in CATEGORIES]
     expected = break_even_thresholds(found.predicted, found.truth)
     np.testing.assert_allclose(thresholds, expected, atol=1e-5)
     assert present.sum() == 5 and said.spread is not None and (said.spread > 0).all()
@@ -108,7 +112,8 @@ def test_the_mean_is_calibrated_on_the_split(
 
 def test_it_says_where_it_comes_from(made: Bundle, two: list[Bundle]) -> None:
     info = made.info
-    assert (info.kind, info.name, info.labels) == ("ensemble", "made", CATEGORIES)
+    assert (info.name, info.inputs, info.heads) == ("made", {}, ("categories", "vad", "primary"))
+    assert info.outputs["categories"].labels == CATEGORIES
     assert info.needs == two[0].info.needs and info.licence == "CC0-1.0"
     assert info.training["ensemble"]["n"] == 9 and not info.training["ensemble"]["selected"]
     card = (made.folder / "CARD.md").read_text()
@@ -142,7 +147,7 @@ def test_its_folder_is_none_of_the_members(two: list[Bundle], drawn: Manifest) -
 def test_members_need_the_same_face_bundle(
     two: list[Bundle], write_context: WriteContext, drawn: Manifest, tmp_path: Path
 ) -> None:
-    other = write_context(tmp_path / "c", needs={"face": "0" * 64}, inputs={"body": 48})
+    other = write_context(tmp_path / "c", needs={"face": "0" * 64}, takes={"body": 48})
     with pytest.raises(BundleError, match="needs another bundle 'face'"):
         make_ensemble([two[0], other], tmp_path / "e", drawn, EnsembleOptions(threads=1))
     assert not (tmp_path / "e").exists()
@@ -173,4 +178,4 @@ def test_the_command_selects_and_reports(
     assert str(folder / "mean") in result.stderr
     monkeypatch.setenv("AFFEKT_MODELS", str(folder))
     listed = runner.invoke(app, ["models"])
-    assert listed.exit_code == 0 and "mean of two  (ensemble, 0.0 MB)" in listed.stdout
+    assert listed.exit_code == 0 and "mean of two  (categories, vad, primary;" in listed.stdout

@@ -23,18 +23,18 @@ def test_probabilities_follow_the_number_of_annotators() -> None:
     five, three = (RNG.random(logits.shape) < 1 - (1 - single) ** n for n in (5, 3))
     exponent = annotator_exponent((1 - 0.9, 1 - 0.9**5), (1, 5), 3)
     assert exponent == pytest.approx(3 / 5)
-    found = probabilities(logits, calibrate(logits, five, exponent).platt)
+    found = probabilities(logits, calibrate(logits, five, CATEGORIES, exponent).platt, CATEGORIES)
     assert found.mean() == pytest.approx(three.mean(), abs=0.01)
-    plain = probabilities(logits, calibrate(logits, five).platt)
+    plain = probabilities(logits, calibrate(logits, five, CATEGORIES).platt, CATEGORIES)
     assert plain.mean() == pytest.approx(five.mean(), abs=0.01)
 
 
 def test_thresholds_expected_of_everybody_give_as_many_labels_as_there_should_be() -> None:
     logits = RNG.normal(-2, 1, (5_000, len(CATEGORIES)))
     truth = RNG.random(logits.shape) < 1 / (1 + np.exp(-logits))
-    fitted = calibrate(logits[:200], truth[:200], everybody=logits)
+    fitted = calibrate(logits[:200], truth[:200], CATEGORIES, everybody=logits)
     thresholds = [fitted.thresholds[name] for name in CATEGORIES]
-    given = probabilities(logits, fitted.platt) >= thresholds
+    given = probabilities(logits, fitted.platt, CATEGORIES) >= thresholds
     assert given.mean() == pytest.approx(truth.mean(), rel=0.1)
 
 

@@ -13,13 +13,14 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from affekt.bundle import Bundle, read_bundle
+from affekt.bundle import Bundle, MultiLabel, read_bundle
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.torch.people import PersonDataset, collate_people
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.fitting.platt import fit_platt
-from affekt.inference.context import ContextModel
+from affekt.inference.read.model import Model
+from affekt.inference.read.views import People
 from affekt.labels import CATEGORIES
 from affekt.models.context import load_context
 from affekt.training import context_export
@@ -78,13 +79,14 @@ def options(**changes: Any) -> ContextExportOptions:
 
 
 def by_bundle(bundle: Bundle, people: Manifest) -> tuple[np.ndarray, np.ndarray]:
-    model = ContextModel(bundle)
+    model = Model(bundle)
     crops = []
     for rows in people.pictures("val"):
         image = read_row_picture(people, rows[0])
-        crops.append(model.crop(image, [r.box_xyxy for r in rows], [r.face for r in rows]))
+        boxes, faces = [r.box_xyxy for r in rows], [r.face for r in rows]
+        crops.append(model.take(People(image, boxes, faces)))
     output = model.run(crops)
-    return output.probabilities, output.vad
+    return output.values["categories"], output.values["vad"]
 
 
 def by_torch(trained: Path, people: Manifest) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -103,14 +105,16 @@ def test_a_bundle_says_what_torch_says_of_people_in_pictures(
     logits, vad, truth = by_torch(trained, people)
     probabilities, found_vad = by_bundle(bundle, people)
     np.testing.assert_allclose(found_vad, vad.clip(1, 10), atol=1e-3)
+    head = bundle.info.outputs["categories"]
+    assert isinstance(head, MultiLabel)
     for place, name in enumerate(CATEGORIES):
-        scale, shift = bundle.info.calibration[name]
+        scale, shift = head.platt[name]
         expected = 1 / (1 + np.exp(-(scale * logits[:, place] + shift)))
         np.testing.assert_allclose(probabilities[:, place], expected, atol=1e-3)
     happy = CATEGORIES.index("Happiness")
     oracle = fit_platt(logits[:, happy], truth[:, happy])
-    assert bundle.info.calibration["Happiness"] == pytest.approx(oracle, rel=1e-2)
-    assert set(bundle.info.thresholds) == set(CATEGORIES)
+    assert head.platt["Happiness"] == pytest.approx(oracle, rel=1e-2)
+    assert set(head.thresholds) == set(CATEGORIES)
 
 
 def test_streams_that_share_an_encoder_share_its_file(bundle: Bundle) -> None:
@@ -120,7 +124,8 @@ def test_streams_that_share_an_encoder_share_its_file(bundle: Bundle) -> None:
     assert streams["face"].encoder == "bundle:face"
     assert streams["scene"].blank_person
     assert bundle.info.needs == {"face": face_encoder("face").sha256}
-    assert bundle.info.kind == "context" and bundle.info.labels == CATEGORIES
+    assert bundle.info.heads == ("categories", "vad", "primary")
+    assert bundle.info.outputs["categories"].labels == CATEGORIES
     inputs = [node.name for node in onnx.load(bundle.model_path).graph.input]
     assert inputs == ["body", "face", "scene", "has_face", "geometry"]
 
@@ -173,8 +178,10 @@ def test_a_model_of_folds_brings_its_own_calibration(
     best = train(parse_context_config(recipe))
     fitted = load_context(best).spec.history["calibration"]
     made = export_context(best, tmp_path / "b", [people], options(precision="fp32"))
-    assert made.info.calibration["Peace"] == pytest.approx(fitted["platt"]["Peace"])
-    assert made.info.thresholds == pytest.approx(fitted["thresholds"])
+    head = made.info.outputs["categories"]
+    assert isinstance(head, MultiLabel)
+    assert head.platt["Peace"] == pytest.approx(fitted["platt"]["Peace"])
+    assert head.thresholds == pytest.approx(fitted["thresholds"])
     assert made.info.training["export"]["calibrated_on"] == {"the folds' held-out people": 26}
     card = (made.folder / "CARD.md").read_text(encoding="utf-8")
     assert "heads: 2, their mean is the model" in card
@@ -186,7 +193,7 @@ def test_the_card_says_what_it_is_made_from_and_for(bundle: Bundle) -> None:
     card = (bundle.folder / "CARD.md").read_text(encoding="utf-8")
     assert card.startswith("# mine\n")
     for text in (
-        "Licence of the weights: CC0-1.0", "Needs the face bundle 'face'", "## Intended use",
+        "Licence of the weights: CC0-1.0", "Needs the bundle 'face'", "## Intended use",
         "## Prohibited use", "encoder body: test_efficientnet, first weights random",
         "the person blanked", "validation people (8)", "| map | 0.3100 | 0.2500 to 0.3700 |",
         "| vad_mae valence | 0.8000 | 0.7000 to 0.9000 |", "| AP of Anger | 0.2000 | 0.1000 to",

@@ -18,7 +18,7 @@ from affekt.bundle import read_bundle
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.faces import FaceDataset
 from affekt.errors import BundleError, UsageError
-from affekt.inference.runtime import FaceModel
+from affekt.inference.read.crop_model import CropModel
 from affekt.media import ImageRgb
 from affekt.models.build import FaceNetwork, load_network
 from affekt.training import export
@@ -88,7 +88,7 @@ def test_a_bundle_says_what_torch_says(
 ) -> None:  # fmt: skip
     export_bundle(trained, tmp_path / "b", [manifest], replace(OPTIONS, precision=precision))
     bundle = read_bundle(tmp_path / "b")
-    model = FaceModel(bundle)
+    model = CropModel(bundle)
     expected = torch_logits(load_network(trained), crops)
     found = model.logits(crops)
     np.testing.assert_allclose(found, expected, atol=tolerance)
@@ -99,13 +99,15 @@ def test_a_bundle_says_what_torch_says(
     np.testing.assert_allclose(again, expected, atol=tolerance)
     probabilities = model.probabilities(crops)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(probabilities, softmax(found, bundle.info.temperature), rtol=1e-5)
+    np.testing.assert_allclose(
+        probabilities, softmax(found, bundle.info.outputs["primary"].temperature), rtol=1e-5
+    )
     made = bundle.info.training["export"]
     assert made["precision"] == precision
     assert made["torch_agreement"]["faces"] == 9
     assert made["torch_agreement"]["max_logit_difference"] <= tolerance
     assert made["calibrated_on"] == {"drawn": 9}
-    assert bundle.info.temperature > 0
+    assert bundle.info.outputs["primary"].temperature > 0
     weights = [t for t in onnx.load(bundle.model_path).graph.initializer if len(t.dims) == 4]
     assert weights and all(tensor.data_type == stored for tensor in weights)
 
@@ -125,19 +127,19 @@ def test_a_part_of_the_labels_gives_the_probabilities_given_these(
 ) -> None:
     kept = ("neutral", "anger")
     bundle = export_bundle(trained, tmp_path / "b", [manifest], replace(OPTIONS, labels=kept))
-    assert bundle.info.labels == kept
+    assert bundle.info.outputs["primary"].labels == kept
     whole = softmax(torch_logits(load_network(trained), crops))[:, [2, 0]]
-    found = softmax(FaceModel(bundle).logits(crops))
+    found = softmax(CropModel(bundle).logits(crops))
     np.testing.assert_allclose(found, whole / whole.sum(axis=1, keepdims=True), atol=1e-4)
 
 
 def test_a_mirrored_model_means_both_sides_of_a_face(
     trained: Path, manifest: Manifest, crops: ImageRgb, tmp_path: Path
 ) -> None:
-    plain = FaceModel(export_bundle(trained, tmp_path / "a", [manifest], OPTIONS))
+    plain = CropModel(export_bundle(trained, tmp_path / "a", [manifest], OPTIONS))
     both = export_bundle(trained, tmp_path / "b", [manifest], replace(OPTIONS, mirror=True))
     expected = (plain.logits(crops) + plain.logits(crops[:, :, ::-1])) / 2
-    np.testing.assert_allclose(FaceModel(both).logits(crops), expected, atol=1e-4)
+    np.testing.assert_allclose(CropModel(both).logits(crops), expected, atol=1e-4)
     assert np.abs(expected - plain.logits(crops)).max() > 1e-3
     assert "mean of the face and its mirror image" in (both.folder / "CARD.md").read_text()
 
@@ -151,7 +153,7 @@ def test_a_prior_shifts_every_logit_by_its_share_of_the_log_prior(
     options = replace(OPTIONS, prior=0.5, prior_manifest=few)
     bundle = export_bundle(trained, tmp_path / "b", [manifest], options)
     expected = torch_logits(load_network(trained), crops) + 0.5 * np.log([1.0, 1e-4, 1e-4])
-    np.testing.assert_allclose(FaceModel(bundle).logits(crops), expected, atol=1e-3)
+    np.testing.assert_allclose(CropModel(bundle).logits(crops), expected, atol=1e-3)
     assert bundle.info.training["export"]["prior_manifest"] == "few"
 
 

@@ -30,8 +30,12 @@ from affekt.training.features.store import FeatureStore
 
 WritePeople = Callable[..., Manifest]
 
-GREY = StreamSpec(16, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), crop="stretch")
-STREAMS = {"face": replace(GREY, crop="face-square"), "body": replace(GREY, size=24), "scene": GREY}
+GREY = StreamSpec(16, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), kind="body", crop="stretch")
+STREAMS = {
+    "face": replace(GREY, kind="face", crop="face-square"),
+    "body": replace(GREY, size=24),
+    "scene": replace(GREY, kind="scene"),
+}
 KEY = {"body": "1f", "scene": "2e"}
 COUNTS = {"train": (2, 1, 3, 2, 1, 4), "val": (1, 2)}
 
@@ -127,7 +131,7 @@ def test_scenes_are_encoded_once_and_missing_faces_never(
 
 
 def test_a_blanked_scene_is_stored_per_person(manifest: Manifest, tmp_path: Path) -> None:
-    streams = {"scene": replace(GREY, blank_person=True)}
+    streams = {"scene": replace(GREY, kind="scene", blank_person=True)}
     encoder = Encoder()
     dataset = PersonDataset([manifest], ("train",), streams)
     store = cache_features(encoder, dataset, tmp_path, key=KEY)

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from affekt.bundle import Bundle, read_bundle
+from affekt.bundle import Bundle, Dimensional, MultiLabel, read_bundle
 from affekt.cli.models import figures_line
 from affekt.errors import BundleError, UsageError
-from affekt.inference.context import ContextModel
 from affekt.inference.find.yunet import KINDS, STRIDES, YuNetDetector
-from affekt.inference.runtime import FaceModel
+from affekt.inference.read.crop_model import CropModel
+from affekt.inference.read.model import Model
+from affekt.inference.read.views import People
 from affekt.inference.yolox import YoloxDetector
 from fakes.feeding import MANY, feed_all, write_then
 from fakes.mutations import mutate_bytes, mutate_json
@@ -27,10 +28,10 @@ SIDE = 64
 
 def ask(bundle: Bundle) -> None:
     """A face model answers with shares that sum to 1, or not at all."""
-    model = FaceModel(bundle, threads=1)
+    model = CropModel(bundle, threads=1)
     crops = np.arange(2 * model.size**2 * 3, dtype=np.uint32) % 251
     shares = model.probabilities(crops.astype(np.uint8).reshape(2, model.size, model.size, 3))
-    assert shares.shape == (2, len(bundle.info.labels))
+    assert shares.shape == (2, len(bundle.info.outputs["primary"].labels))
     assert np.allclose(shares.sum(axis=1), 1, atol=1e-5) and (shares >= 0).all()
 
 
@@ -49,7 +50,6 @@ def test_descriptions_of_bundles(copy: Path) -> None:
 
     plain = json.loads((copy / "bundle.json").read_bytes())
     figures = {"split": "test", "n": 9, "accuracy": 0.75, "accuracy_ci95": [0.5, 1.0]}
-    plain |= {"thresholds": {"anger": 0.5}, "calibration": {"fear": [1.5, -0.25]}}
     plain |= {"metrics": {"FER+": figures}, "needs": {"face": "0" * 64}}
     (copy / "bundle.json").write_text(json.dumps(plain))
     read(copy / "bundle.json")
@@ -63,10 +63,14 @@ def test_descriptions_of_context_bundles(
     image = np.full((48, 64, 3), 90, np.uint8)
 
     def read(path: Path) -> None:
-        model = ContextModel(read_bundle(path.parent), 1)
-        said = model.run([model.crop(image, [(4.0, 2.0, 40.0, 46.0)], [None])])
-        assert ((said.probabilities >= 0) & (said.probabilities <= 1)).all()
-        assert all(0 <= value <= 1 for value in model.thresholds.values())
+        model = Model(read_bundle(path.parent), 1)
+        said = model.run([model.take(People(image, [(4.0, 2.0, 40.0, 46.0)], [None]))]).values
+        for name, head in model.heads.items():
+            low, high = head.range if isinstance(head, Dimensional) else (0, 1)
+            unseen = np.isnan(said[name]) & (name == "primary")
+            assert (unseen | ((said[name] >= low) & (said[name] <= high))).all()
+            thresholds = head.thresholds if isinstance(head, MultiLabel) else {}
+            assert all(0 <= value <= 1 for value in thresholds.values())
 
     plain = json.loads((folder / "bundle.json").read_bytes())
     feed_all(mutate_json(plain, MANY), write_then(folder / "bundle.json", read), BundleError)

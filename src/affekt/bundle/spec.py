@@ -1,4 +1,4 @@
-"""What a bundle says of itself, typed: its streams, labels, calibration, provenance."""
+"""What a bundle says of itself, typed: its inputs, outputs, provenance."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+from affekt.bundle.inputs import CROPS, INPUT_KINDS, InputSpec, StreamSpec
+from affekt.bundle.outputs import OUTPUT_KINDS, MultiLabel, OutputSpec, fitted_misfits
 from affekt.errors import BundleError
-from affekt.typed import MisfitError, Name, Rule, Share, Text, build, one_of, shown, within
+from affekt.typed import ByKey, MisfitError, Name, Rule, Text, build, shown, within
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 INFO_FILE, MODEL_FILE = "bundle.json", "model.onnx"
-KINDS = FACE, CONTEXT, ENSEMBLE = ("face", "context", "ensemble")
-SIZES = (8, 2048)
-"""Least and greatest side of a crop in pixels."""
+FROM_BUNDLE = "bundle:"
+"""Before the name of another bundle whose features are taken, where an encoder is named."""
 
 
 def is_inside(name: str) -> bool:
@@ -30,14 +31,6 @@ def is_inside(name: str) -> bool:
     return plain and not {"", ".", ".."} & {*parts} and len(name) <= 500
 
 
-Labels = Annotated[
-    tuple[Name, ...],
-    Rule("one label at least", bool),
-    Rule("labels that differ", lambda labels: len({*labels}) == len(labels)),
-]
-CropSize = Annotated[int, within(*SIZES)]
-Deviation = Annotated[float, within(0.001, 10)]
-Coefficient = Annotated[float, within(-1e4, 1e4)]
 FileName = Annotated[str, Rule("the name of a file in the bundle, as a/b.onnx", is_inside)]
 Folder = Annotated[FileName, Rule("a name without /", lambda name: "/" not in name)]
 Checksum = Annotated[
@@ -46,50 +39,18 @@ Checksum = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class StreamSpec:
-    """How one input of the model is made.
-
-    Attributes:
-        size: side of the square input in pixels.
-        mean: per channel, on the 0 to 1 scale.
-        std: per channel, on the 0 to 1 scale.
-        colour: order of the channels.
-        crop: the name of the crop rule; ``face-square`` is `affekt.geometry.face_crop_matrix`,
-            the others are `affekt.geometry.CROP_RULES`.
-        encoder: in a ``context`` bundle, what turns the crop into features: the name of one of
-            the bundle's ONNX files (streams may share one), or ``bundle:NAME`` for the features
-            of a face bundle, see `BundleInfo.needs`. None where the model takes the crop itself.
-        blank_person: whether the person's box is blanked in it, for a scene without the person.
-        flip: whether the crop is mirrored left to right, for test-time augmentation.
-    """
-
-    size: CropSize
-    mean: tuple[Share, Share, Share]
-    std: tuple[Deviation, Deviation, Deviation]
-    colour: Annotated[str, one_of("RGB")] = "RGB"
-    crop: Name = "face-square"
-    encoder: Name | None = None
-    blank_person: bool = False
-    flip: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class BundleInfo:
     """What ``bundle.json`` says.
 
     Attributes:
         name: what ``--model`` takes.
-        kind: ``face`` (primary emotions of a face crop), ``context`` (EMOTIC's categories and
-            VAD of a person), or ``ensemble`` (the weighted mean of context models).
-        labels: the meaning of the model's outputs, in order.
-        streams: the model's inputs by name.
-        temperature: logits are divided by it before the softmax; fitted on validation data.
+        inputs: what ``model.onnx`` takes, by its names there; of an ensemble, none.
+        outputs: what the model says, by head.
         licence: of the weights.
-        thresholds: per label, where the model gives label sets.
-        calibration: per label, scale and shift of its logit before the sigmoid (Platt 1999);
-            fitted on validation data.
+        borrowed: heads that another bundle says of the same people: its name, by that of the head.
         needs: other bundles by name, with the SHA-256 of the ``model.onnx`` it was trained with.
-        members: of an ensemble: the folder of each member's files in the bundle, and its weight.
+        members: of an ensemble, which says the weighted mean of its members: the folder of each
+            member's files in the bundle, and its weight.
         training: data, recipe, seed, initial weights.
         metrics: measured figures with their intervals.
         files: SHA-256 of every other file of the bundle.
@@ -97,19 +58,26 @@ class BundleInfo:
     """
 
     name: Name
-    kind: Annotated[str, one_of(*KINDS)]
-    labels: Labels
-    streams: dict[Name, StreamSpec]
-    temperature: Annotated[float, within(0.001, 1000)]
+    inputs: dict[Name, Annotated[InputSpec, ByKey("kind", INPUT_KINDS)]]
+    outputs: dict[Name, Annotated[OutputSpec, ByKey("kind", OUTPUT_KINDS)]]
     licence: Text
-    thresholds: dict[Name, Share] = field(default_factory=dict)
-    calibration: dict[Name, tuple[Coefficient, Coefficient]] = field(default_factory=dict)
+    borrowed: dict[Name, Folder] = field(default_factory=dict)
     needs: dict[Folder, Checksum] = field(default_factory=dict)
     members: dict[FileName, Annotated[float, within(0, 1e6)]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[Text, dict[str, Any]] = field(default_factory=dict)
     files: dict[FileName, Checksum] = field(default_factory=dict)
     version: int = FORMAT_VERSION
+
+    @property
+    def streams(self) -> dict[str, StreamSpec]:
+        """The inputs that are crops."""
+        return {n: spec for n, spec in self.inputs.items() if isinstance(spec, StreamSpec)}
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """All that it says: its own heads, then those that it borrows."""
+        return (*self.outputs, *self.borrowed)
 
 
 def parse_info(content: Any, folder: Path) -> BundleInfo:
@@ -123,6 +91,7 @@ def parse_info(content: Any, folder: Path) -> BundleInfo:
         if version != FORMAT_VERSION or isinstance(version, bool):
             raise MisfitError(
                 f"bundle version {shown(version)}; this Affekt reads version {FORMAT_VERSION}"
+                + (": export it again, or convert it by tools/convert_bundle.py" * (version == 1))
             )
         info = build(BundleInfo, content)
         for misfit in _misfits(info):
@@ -149,24 +118,31 @@ def describe(info: BundleInfo) -> bytes:
 
 def _misfits(info: BundleInfo) -> Iterator[str]:
     """Fields that do not fit each other."""
-    for where, known in (("thresholds", info.thresholds), ("calibration", info.calibration)):
-        yield from (
-            f"{where}: {label!r} is no label" for label in known if label not in info.labels
-        )
-    if info.kind == FACE:
-        yield from _face_misfits(info)
-    if bool(info.members) != (info.kind == ENSEMBLE):
-        yield f"members: {len(info.members)} of a model of kind {info.kind!r}"
+    if not info.outputs:
+        yield "outputs: expected one at least"
+    for name, head in info.outputs.items():
+        if isinstance(head, MultiLabel):
+            yield from (f"outputs.{name}.{misfit}" for misfit in fitted_misfits(head))
+        if name in info.borrowed:
+            yield f"borrowed.{name}: {info.borrowed[name]!r} cannot say it, the outputs have it"
+    if bool(info.members) == bool(info.inputs):
+        yield "inputs: expected one at least of a model, and none of an ensemble with its members"
     if info.members and not sum(info.members.values()) > 0:
         yield "members: expected weights that do not add up to 0"
     if INFO_FILE in info.files:
         yield f"files: {INFO_FILE} cannot hold its own checksum"
+    for name, spec in info.streams.items():
+        yield from (f"inputs.{name}.{misfit}" for misfit in _stream_misfits(spec, info))
 
 
-def _face_misfits(info: BundleInfo) -> Iterator[str]:
-    if [*info.streams] != [FACE]:
-        yield f"streams: a face model has one, {FACE!r}, got {[*info.streams]}"
-    elif info.streams[FACE].blank_person:
-        yield f"streams.{FACE}.blank_person: expected false, a face is not blanked"
-    if len(info.labels) < 2:
-        yield f"labels: expected two at least, got {[*info.labels]}"
+def _stream_misfits(spec: StreamSpec, info: BundleInfo) -> Iterator[str]:
+    rules = CROPS[spec.kind].rules
+    if spec.crop not in rules:
+        yield f"crop: expected {' or '.join(rules)} for a {spec.kind}, got {spec.crop!r}"
+    if spec.blank_person and spec.needs_face:
+        yield "blank_person: expected false, a face is not blanked"
+    if spec.encoder is None and len(info.inputs) > 1:
+        yield "encoder: expected one, for there are several inputs"
+    needed = (spec.encoder or "").removeprefix(FROM_BUNDLE)
+    if needed != (spec.encoder or "") and needed not in info.needs:
+        yield f"encoder: needs does not say which bundle {needed!r} it is, by its checksum"

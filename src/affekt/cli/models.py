@@ -60,10 +60,10 @@ def _paragraph(bundle: Bundle) -> str:
     info = bundle.info
     megabytes = sum((bundle.folder / name).stat().st_size for name in info.files) / 1e6
     lines = [
-        f"{info.name}  ({info.kind}, {megabytes:.1f} MB)",
+        f"{info.name}  ({', '.join(info.heads)}; {megabytes:.1f} MB)",
         f"  folder   {bundle.folder}",
         f"  licence  {info.licence}",
-        f"  labels   {', '.join(info.labels)}",
+        *(f"  {name:8} {', '.join(head.labels)}" for name, head in info.outputs.items()),
         *(f"  figures  {name} {figures_line(value)}" for name, value in info.metrics.items()),
     ]
     return "\n".join(lines) + "\n"

@@ -29,7 +29,7 @@ from affekt.inference.people import (
     people_from_faces,
 )
 from affekt.inference.prepared import Prepared, Preparer, fetched, is_full
-from affekt.inference.readers import CONTEXT_KINDS, open_reader
+from affekt.inference.read.emotions import EmotionReader
 from affekt.inference.yolox import PersonDetector, YoloxDetector
 from affekt.media import PIXEL_LIMIT, ImageRgb, Picture, Source
 from affekt.results import BoxXyxy, Emotion, Face, Frame, Person
@@ -100,10 +100,15 @@ class Predictor:
         }
         self._given = bundle, detector, options | {"max_pixels": max_pixels}
         self.bundle = bundle
-        find = _finder(bundle, detector, person_detector, boxes)
-        self._reader = open_reader(bundle, threads)
+        _check_finders(detector, person_detector, boxes)
+        self._reader = EmotionReader(bundle, threads)
         self.primary_labels, self.categories = self._reader.primary_labels, self._reader.categories
-        self._preparer = Preparer(find, self._reader.crop, max_pixels)
+        if self._reader.needs_face:
+            _refuse_people(bundle, person_detector, boxes)
+            find = faces_alone(detector)
+        else:
+            find = _finder(detector, person_detector, boxes)
+        self._preparer = Preparer(find, self._reader.take, max_pixels)
 
     def __reduce__(self) -> tuple[Any, ...]:
         bundle, detector, options = self._given
@@ -173,7 +178,7 @@ class Predictor:
 
     def _run(self, batch: list[Prepared]) -> Iterator[Prediction]:
         """Runs the model once for the people of all pictures."""
-        emotions = iter(self._reader.read([item.crops for item in batch]))
+        emotions = iter(self._reader.read([item.inputs for item in batch]))
         for item in batch:
             people = tuple(_person(seen, next(emotions)) for seen in item.seen.people)
             turn = item.seen.rotation
@@ -223,24 +228,29 @@ def load(
     )
 
 
-def _finder(
-    bundle: Bundle,
-    detector: FaceDetector,
-    person_detector: PersonDetector | None,
-    boxes: Boxes | None,
-) -> FindPeople:
+def _check_finders(
+    detector: FaceDetector, person_detector: PersonDetector | None, boxes: Boxes | None
+) -> None:
     check_detector("face_detector", detector, "affekt.Face")
     if person_detector is not None:
         check_detector("person_detector", person_detector, "PersonBox")
-    if bundle.info.kind not in CONTEXT_KINDS:
-        if person_detector is not None or boxes is not None:
-            raise UsageError(
-                f"the model {bundle.info.name!r} reads faces alone: a person detector and boxes "
-                "are for a context model, name one with --model (model in Python)"
-            )
-        return faces_alone(detector)
     if person_detector is not None and boxes is not None:
         raise UsageError("people come from a person detector or from boxes: give one of them")
+
+
+def _refuse_people(
+    bundle: Bundle, person_detector: PersonDetector | None, boxes: Boxes | None
+) -> None:
+    if person_detector is not None or boxes is not None:
+        raise UsageError(
+            f"the model {bundle.info.name!r} reads faces alone: a person detector and boxes "
+            "are for a context model, name one with --model (model in Python)"
+        )
+
+
+def _finder(
+    detector: FaceDetector, person_detector: PersonDetector | None, boxes: Boxes | None
+) -> FindPeople:
     if boxes is not None:
         return people_from_boxes(detector, boxes)
     if person_detector is not None:

@@ -10,9 +10,9 @@ from typing import Any
 from affekt.errors import AffektError, DetectorError, MediaError
 from affekt.inference.find.turned import turn_image
 from affekt.inference.people import FindPeople, Sighting, as_given
+from affekt.inference.read.views import People
 from affekt.media import BUDGET, ImageRgb, Picture, Share, Source, name_of, read_any
 from affekt.media.streams import error_line, may_wait, open_stream
-from affekt.results import BoxXyxy, Face
 
 BATCH_PEOPLE, BATCH_PICTURES = 32, 8
 """A batch is run as soon as it holds that many people, or comes from that many pictures."""
@@ -20,8 +20,8 @@ BATCH_PEOPLE, BATCH_PICTURES = 32, 8
 BATCH_PIXELS = 32_000_000
 """And, where pictures are kept, as soon as they have that many pixels: memory stays flat."""
 
-Crop = Callable[[ImageRgb, Sequence[BoxXyxy], Sequence[Face | None]], Any]
-"""See `affekt.inference.readers.Reader.crop`."""
+Take = Callable[[People], Any]
+"""See `affekt.inference.read.emotions.EmotionReader.take`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Prepared:
     width: int
     height: int
     seen: Sighting
-    crops: Any
+    inputs: Any
     image_rgb: ImageRgb | None
 
 
@@ -42,12 +42,12 @@ class Preparer:
 
     Attributes:
         find: finds the people.
-        crop: takes what the model needs of them.
+        take: what the model needs of them.
         max_pixels: pictures with more are refused before they are decoded.
     """
 
     find: FindPeople
-    crop: Crop
+    take: Take
     max_pixels: int
 
     def try_to_prepare(
@@ -70,9 +70,9 @@ class Preparer:
         source = item if isinstance(item, Source) else Source(name_of(item), item)
         with BUDGET.share() as share:
             image = self._read(source, share)
-            seen, crops = self._look(image, source.name)
+            seen, inputs = self._look(image, source.name)
         height, width = image.shape[:2]
-        return Prepared(source.name, width, height, seen, crops, image if keep_image else None)
+        return Prepared(source.name, width, height, seen, inputs, image if keep_image else None)
 
     def _read(self, source: Source, share: Share) -> ImageRgb:
         try:
@@ -91,8 +91,8 @@ class Preparer:
         try:
             seen = self.find(image_rgb, name)
             boxes, faces = [p.box_xyxy for p in seen.people], [p.face for p in seen.people]
-            crops = self.crop(turn_image(image_rgb, seen.rotation), boxes, faces)
-            return as_given(seen, image_rgb), crops
+            inputs = self.take(People(turn_image(image_rgb, seen.rotation), boxes, faces))
+            return as_given(seen, image_rgb), inputs
         except AffektError:
             raise
         except Exception as error:  # likewise a detector, or what it calls a face

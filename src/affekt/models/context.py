@@ -10,12 +10,12 @@ from typing import Annotated, Any, cast
 import torch
 from torch import Tensor, nn
 
-from affekt.bundle import Labels, StreamSpec
+from affekt.bundle import FROM_BUNDLE, Labels, StreamSpec
 from affekt.errors import BundleError, ConfigError, one_line
 from affekt.labels import CATEGORIES
 from affekt.models.build import channels, load_described, read_spec, save_described
 from affekt.models.encoder import Encoder, build_encoder, features_of
-from affekt.models.fusion import FACE, FusionHead, FusionSpec, MeanHead
+from affekt.models.fusion import FusionHead, FusionSpec, MeanHead
 from affekt.typed import within
 
 CropEncoder = Callable[[Tensor], Tensor]
@@ -78,7 +78,6 @@ class StreamPlan:
         train: see `affekt.models.encoder.Encoder`.
         share: the stream whose encoder it shares.
         blank_person: see `affekt.bundle.StreamSpec`.
-        flip: likewise.
     """
 
     backbone: str | None
@@ -88,7 +87,6 @@ class StreamPlan:
     train: str = "none"
     share: str | None = None
     blank_person: bool = False
-    flip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +147,14 @@ class ContextNetwork(nn.Module):
             pictured: likewise for all streams.
         """
         return {
-            name: self._encode(name, images[name], _both(pictured, has_face, name == FACE))
-            for name in self.spec.streams
+            name: self._encode(name, images[name], _both(pictured, has_face, spec.needs_face))
+            for name, spec in self.spec.streams.items()
         }
 
     def forward(
         self, features: Mapping[str, Tensor], has_face: Tensor, pictured: Tensor, geometry: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Logits (n, 26) and VAD (n, 3) on the 1 to 10 scale, see `FusionHead.forward`."""
+        """Logits (n, labels) and VAD (n, 3) on the 1 to 10 scale, see `FusionHead.forward`."""
         logits, vad = self.head(features, has_face, pictured, geometry)
         return logits, vad
 
@@ -204,7 +202,7 @@ def build_context(
         fusion: of the head.
         geometry: whether the person's box and company take part.
         prior: see `ContextSpec`.
-        external: encoders from outside, each serving the stream ``face``.
+        external: encoders from outside, each serving the stream of its kind.
 
     Raises:
         ConfigError: an unknown network, weights or sizes that do not fit, a stream that shares
@@ -221,7 +219,7 @@ def build_context(
             streams[name] = _shared_stream(name, plan, streams)
     for outside in external:
         key = str(outside.stream.encoder)
-        streams[FACE] = outside.stream
+        streams[outside.stream.kind] = outside.stream
         specs[key] = EncoderSpec(key, outside.width, outside.sha256)
     spec = ContextSpec(
         streams={name: streams[name] for name in sorted(streams)},
@@ -238,7 +236,7 @@ def build_context(
 def new_head(spec: ContextSpec) -> FusionHead:
     """A new head for a network of this description."""
     widths = {n: spec.encoders[str(s.encoder)].width for n, s in spec.streams.items()}
-    return FusionHead(widths, spec.geometry, spec.fusion, spec.prior)
+    return FusionHead(widths, spec.geometry, spec.fusion, len(spec.labels), spec.prior)
 
 
 def save_context(
@@ -276,7 +274,7 @@ def load_context(path: Path, external: Mapping[str, CropEncoder] | None = None) 
     encoders = {
         name: build_encoder(e.backbone, "random", _size(spec, name), e.train)[0]
         for name, e in spec.encoders.items()
-        if not name.startswith("bundle:")
+        if not name.startswith(FROM_BUNDLE)
     }
     heads = [new_head(spec) for _ in range(spec.heads)]
     head = MeanHead(heads) if len(heads) > 1 else heads[0]
@@ -305,10 +303,10 @@ def _own_encoder(name: str, plan: StreamPlan) -> tuple[Encoder, EncoderSpec, Str
         plan.size,
         start.mean,
         start.std,
+        kind=name,
         crop=plan.crop,
         encoder=name,
         blank_person=plan.blank_person,
-        flip=plan.flip,
     )
     return encoder, EncoderSpec(plan.backbone, encoder.width, start.weights, plan.train), stream
 
@@ -327,11 +325,11 @@ def _shared_stream(name: str, plan: StreamPlan, streams: Mapping[str, StreamSpec
             f"{where}.size: expected {owner.size}, the size of {plan.share!r}, whose encoder it "
             f"shares; got {plan.size}"
         )
-    return replace(owner, crop=plan.crop, blank_person=plan.blank_person, flip=plan.flip)
+    return replace(owner, kind=name, crop=plan.crop, blank_person=plan.blank_person)
 
 
-def _both(pictured: Tensor | None, has_face: Tensor | None, face: bool) -> Tensor | None:
-    if not face or has_face is None:
+def _both(pictured: Tensor | None, has_face: Tensor | None, needs_face: bool) -> Tensor | None:
+    if not needs_face or has_face is None:
         return pictured
     return has_face if pictured is None else pictured & has_face
 

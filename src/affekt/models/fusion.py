@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from affekt.bundle import CROPS
 from affekt.errors import ConfigError, nearest
 from affekt.geometry import BOX_FEATURES, GEOMETRY_FEATURES
-from affekt.labels import CATEGORIES, VAD, VAD_RANGE
+from affekt.labels import VAD, VAD_RANGE
 
-FACE, GEOMETRY = "face", "geometry"
+GEOMETRY = "geometry"
 GEOMETRY_WIDTH = 32
 OUTPUT_STD = 0.01
 
@@ -48,6 +49,7 @@ class FusionHead(nn.Module):
         widths: width of each image stream's features, by name.
         geometry: whether the person's box and company take part.
         spec: see `FusionSpec`.
+        labels: how many categories there are.
         prior: whether a `BoxPrior` is added to the logits.
 
     Raises:
@@ -55,7 +57,12 @@ class FusionHead(nn.Module):
     """
 
     def __init__(
-        self, widths: Mapping[str, int], geometry: bool, spec: FusionSpec, prior: bool = False
+        self,
+        widths: Mapping[str, int],
+        geometry: bool,
+        spec: FusionSpec,
+        labels: int,
+        prior: bool = False,
     ) -> None:
         super().__init__()
         if spec.kind not in FUSIONS:
@@ -74,9 +81,9 @@ class FusionHead(nn.Module):
         self.fuse = FUSIONS[spec.kind](fused, spec)
         self.drop = nn.Dropout(spec.dropout)
         width = spec.hidden or sum(fused.values())
-        self.categories = nn.Linear(width, len(CATEGORIES))
+        self.categories = nn.Linear(width, labels)
         self.vad = nn.Linear(width, len(VAD))
-        self.prior = BoxPrior() if prior else None
+        self.prior = BoxPrior(labels) if prior else None
         start_outputs(self)
 
     def forward(
@@ -91,11 +98,11 @@ class FusionHead(nn.Module):
             geometry: shape (n, 13), see `affekt.geometry.person_geometry`.
 
         Returns:
-            Logits of shape (n, 26), and VAD of shape (n, 3) on the 1 to 10 scale, not clipped.
+            Logits of shape (n, labels), and VAD of shape (n, 3) on the 1 to 10 scale, not clipped.
         """
         parts: dict[str, Tensor] = {}
         for name, width in self.widths.items():
-            present = self._kept(pictured & has_face if name == FACE else pictured)
+            present = self._kept(pictured & has_face if CROPS[name].needs_face else pictured)
             normal = functional.layer_norm(features[name], (width,))
             parts[name] = self.drop(torch.where(present[:, None], normal, self.missing[name]))
         if self.place is not None:
@@ -115,13 +122,16 @@ class BoxPrior(nn.Module):
 
     Nothing until `set` gives it weights, and no training changes it: they are fitted on people
     without pictures, see `affekt.training.box_prior`.
+
+    Args:
+        labels: how many categories there are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, labels: int) -> None:
         super().__init__()
-        shape = (len(CATEGORIES), 2 * len(BOX_FEATURES))
+        shape = (labels, 2 * len(BOX_FEATURES))
         self.weight = nn.Parameter(torch.zeros(shape), requires_grad=False)
-        self.bias = nn.Parameter(torch.zeros(len(CATEGORIES)), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(labels), requires_grad=False)
 
     def forward(self, geometry: Tensor) -> Tensor:
         """Logits to add, shape (n, 26), from the geometry, shape (n, 13)."""
@@ -201,7 +211,7 @@ def start_outputs(
 
     Args:
         head: changed in place.
-        categories: the first logits, shape (26,); zeros where not given.
+        categories: the first logits, shape (labels,); zeros where not given.
         vad: the first VAD on the 1 to 10 scale, shape (3,); the middle where not given.
     """
     for layer in (head.categories, head.vad):

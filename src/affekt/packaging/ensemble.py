@@ -13,6 +13,7 @@ from affekt.bundle import (
     MODEL_FILE,
     Bundle,
     BundleInfo,
+    MultiLabel,
     StreamSpec,
     describe,
     read_bundle,
@@ -32,8 +33,7 @@ from affekt.evaluation.fitting.selection import mean_of_members
 from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.reading.rows import Progress
 from affekt.heads import CATEGORIES_HEAD
-from affekt.inference.context import ContextModel
-from affekt.labels import CATEGORIES
+from affekt.inference.read.model import Model
 from affekt.report.markdown import to_markdown
 from affekt.training.card import CONTEXT_LIMITS, USES
 from affekt.training.context_calibration import calibrate
@@ -74,7 +74,7 @@ def make_ensemble(
     user would.
 
     Args:
-        bundles: of kind ``context``.
+        bundles: that say categories, none an ensemble.
         out: the ensemble's folder, none of theirs.
         manifest: of people with pictures.
         options: see `EnsembleOptions`.
@@ -100,7 +100,7 @@ def make_ensemble(
     info = _description(members, said, report)
     write_ensemble(out, info, members, ensemble_card(info, report))
     bundle = read_bundle(out)
-    ContextModel(bundle, options.threads)
+    Model(bundle, options.threads)
     return bundle, report
 
 
@@ -143,8 +143,9 @@ def _member_files(folder: str, bundle: Bundle) -> dict[str, bytes]:
     """The member's own files in its folder, its encoders in that of all."""
     own = {name: (bundle.folder / name).read_bytes() for name in (MODEL_FILE, CARD_FILE)}
     streams = {name: _shared(spec, bundle) for name, spec in bundle.info.streams.items()}
+    inputs = bundle.info.inputs | streams
     checksums = {name: bundle.info.files[name] for name in own}
-    own[INFO_FILE] = describe(replace(bundle.info, streams=streams, files=checksums))
+    own[INFO_FILE] = describe(replace(bundle.info, inputs=inputs, files=checksums))
     encoders = {
         str(streams[name].encoder): (bundle.folder / str(spec.encoder)).read_bytes()
         for name, spec in bundle.info.streams.items()
@@ -168,17 +169,17 @@ def _description(
     weights = [member.weight for member in report.members]
     outputs = [own.outputs[CATEGORIES_HEAD] for own in unseen(said)]
     mean = mean_of_members([output.predicted for output in outputs], weights)
-    fitted = calibrate(logit(mean), outputs[0].truth)
+    labels = outputs[0].labels
+    fitted = calibrate(logit(mean), outputs[0].truth, labels)
+    first = next(iter(members.values())).bundle.info
     licences = dict.fromkeys(member.bundle.info.licence for member in members.values())
     return BundleInfo(
         name=report.model,
-        kind="ensemble",
-        labels=CATEGORIES,
-        streams={},
-        temperature=1.0,
+        inputs={},
+        outputs=first.outputs
+        | {CATEGORIES_HEAD: MultiLabel(labels, fitted.platt, fitted.thresholds)},
         licence="; ".join(licences),
-        thresholds=fitted.thresholds,
-        calibration=fitted.platt,
+        borrowed=first.borrowed,
         needs=_needs(members),
         members=report.weights,
         training={"ensemble": report.to_dict()},

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from affekt.bundle import BundleInfo
+from affekt.bundle import (
+    BundleInfo,
+    Dimensional,
+    MultiLabel,
+    OutputSpec,
+    SingleLabel,
+    StreamSpec,
+)
 from affekt.errors import UsageError
+from affekt.heads import Kind
 from affekt.typed import shown
 
 USES = """\
@@ -53,7 +61,7 @@ def context_card(info: BundleInfo) -> str:
     """The card of a context model as Markdown."""
     parts = [
         f"# {info.name}",
-        _context_summary(info),
+        _summary(info),
         f"{USES.strip()}\n\n{CONTEXT_LIMITS}",
         _context_training(info),
         _cross_validated(info.training.get("cross_validated")),
@@ -67,12 +75,54 @@ def _joined(parts: list[str]) -> str:
 
 
 def _summary(info: BundleInfo) -> str:
-    size = info.streams["face"].size
-    return (
-        f"Apparent emotion of a face crop of {size} x {size} pixels: {', '.join(info.labels)}. "
-        f"Probabilities are calibrated with temperature {info.temperature}.\n\n"
-        f"Licence of the weights: {info.licence}"
+    """What the model takes and says, for any inputs and heads."""
+    needs = "".join(f" Needs the bundle {name!r}." for name in info.needs)
+    return "\n".join(
+        [
+            f"Apparent emotion of the people in a picture: {', '.join(info.heads)}.{needs}",
+            "",
+            *(f"- takes {name}: {_input(spec)}" for name, spec in info.streams.items()),
+            *(f"- takes {name}" for name in info.inputs if name not in info.streams),
+            *(f"- says {name} ({head.kind}): {_head(head)}" for name, head in info.outputs.items()),
+            *(f"- says {name}: what the bundle {of!r} says" for name, of in info.borrowed.items()),
+            "",
+            f"Licence of the weights: {info.licence}",
+        ]
     )
+
+
+def _input(spec: StreamSpec) -> str:
+    return (
+        f"{spec.size} x {spec.size} pixels, crop rule {spec.crop}"
+        + (f", encoder {spec.encoder}" if spec.encoder else "")
+        + (", the person blanked" if spec.blank_person else "")
+    )
+
+
+def _head(head: OutputSpec) -> str:
+    return _HEADS[head.kind](head)
+
+
+def _single_label(head: SingleLabel) -> str:
+    return f"{', '.join(head.labels)}; calibrated with temperature {head.temperature}"
+
+
+def _multi_label(head: MultiLabel) -> str:
+    calibrated = " calibrated" if head.platt else ""
+    thresholds = " and a threshold" if head.thresholds else ""
+    return f"{', '.join(head.labels)}; each with a{calibrated} probability{thresholds}"
+
+
+def _dimensional(head: Dimensional) -> str:
+    low, high = head.range
+    return f"{', '.join(head.labels)} from {low:g} to {high:g}"
+
+
+_HEADS: dict[str, Callable[[Any], str]] = {
+    Kind.SINGLE_LABEL: _single_label,
+    Kind.MULTI_LABEL: _multi_label,
+    Kind.DIMENSIONAL: _dimensional,
+}
 
 
 def _training(info: BundleInfo) -> str:
@@ -93,26 +143,6 @@ def _training(info: BundleInfo) -> str:
 
 def _recipe(training: Mapping[str, Any]) -> list[str]:
     return ["- recipe:", "```json", json.dumps(training.get("config", {}), indent=1), "```"]
-
-
-def _context_summary(info: BundleInfo) -> str:
-    streams = [
-        f"- {name}: {spec.size} x {spec.size} pixels, crop rule {spec.crop}, encoder {spec.encoder}"
-        + (", the person blanked" if spec.blank_person else "")
-        for name, spec in info.streams.items()
-    ]
-    needs = "".join(f" Needs the face bundle {name!r}." for name in info.needs)
-    return "\n".join(
-        [
-            f"Apparent emotion of a person in a picture: {len(info.labels)} categories of EMOTIC, "
-            "each with a calibrated probability and a threshold, and valence, arousal and "
-            f"dominance from 1 to 10.{needs}",
-            "",
-            *streams,
-            "",
-            f"Licence of the weights: {info.licence}",
-        ]
-    )
 
 
 def _context_training(info: BundleInfo) -> str:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from affekt.crops import FACE_RULE
+from affekt.bundle import CROPS, FROM_BUNDLE
 from affekt.models.context import (
     ContextNetwork,
     ExternalEncoder,
     StreamPlan,
     build_context,
 )
-from affekt.models.fusion import FACE, FusionSpec
+from affekt.models.fusion import FusionSpec
 from affekt.training.context_config import (
     DEFAULT_SIZE,
     FACE_BUNDLE,
@@ -52,7 +52,7 @@ def network_of(config: ContextConfig) -> ContextNetwork:
 def encoders_key(network: ContextNetwork) -> dict[str, Any]:
     """What the features follow from beside the crops, ready for JSON: SHA-256 of the weights."""
     own = {name: _weights_sha256(encoder) for name, encoder in network.encoders.items()}
-    return {**own, **{f"bundle:{name}": sha for name, sha in network.spec.needs.items()}}
+    return {**own, **{f"{FROM_BUNDLE}{name}": sha for name, sha in network.spec.needs.items()}}
 
 
 def _plan(name: str, stream: StreamConfig, streams: dict[str, StreamConfig]) -> StreamPlan:
@@ -61,7 +61,7 @@ def _plan(name: str, stream: StreamConfig, streams: dict[str, StreamConfig]) -> 
         backbone=stream.backbone,
         weights=stream.weights,
         size=stream.size or owner.size or DEFAULT_SIZE,
-        crop=FACE_RULE if name == FACE else stream.crop or "square",
+        crop=stream.crop or CROPS[name].rules[0],
         train=stream.train,
         share=stream.share,
         blank_person=stream.blank_person,

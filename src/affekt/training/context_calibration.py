@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy.typing as npt
 from affekt.arrays import FloatArray, sigmoid
 from affekt.evaluation.fitting.platt import fit_platt, fit_sigmoid
 from affekt.evaluation.fitting.thresholds import break_even_thresholds, expected_thresholds
-from affekt.labels import CATEGORIES
 
 FEW = 30
 """Fewer people tell nothing about how VAD is to be corrected."""
@@ -34,34 +34,36 @@ class Calibration:
 def calibrate(
     logits: npt.ArrayLike,
     truth: npt.ArrayLike,
+    labels: Sequence[str],
     agreement: float = 1.0,
     everybody: npt.ArrayLike | None = None,
 ) -> Calibration:
     """Platt scaling of each category, then thresholds where precision equals recall.
 
     Args:
-        logits: shape (n, 26).
-        truth: shape (n, 26), bool.
+        logits: shape (n, k).
+        truth: shape (n, k), bool.
+        labels: the k categories, in order.
         agreement: see `annotator_exponent`: the probability p of the people's labels is turned
             into 1 - (1 - p)^agreement, that of labels by another number of annotators.
             Thresholds set by the labels name the same people either way.
-        everybody: logits of more people, shape (m, 26), whose labels are not to be looked at:
+        everybody: logits of more people, shape (m, k), whose labels are not to be looked at:
             the thresholds are then those that these people's probabilities expect, see
             `affekt.evaluation.thresholds.expected_thresholds`.
     """
     z, y = np.asarray(logits, dtype=np.float64), np.asarray(truth, dtype=bool)
-    fitted = [fit_platt(z[:, k], y[:, k]) for k in range(len(CATEGORIES))]
+    fitted = [fit_platt(z[:, k], y[:, k]) for k in range(len(labels))]
     if agreement != 1:
-        said = probabilities(z, dict(zip(CATEGORIES, fitted, strict=True)))
+        said = probabilities(z, dict(zip(labels, fitted, strict=True)), labels)
         wanted = 1 - (1 - said) ** agreement
-        fitted = [fit_sigmoid(z[:, k], wanted[:, k]) for k in range(len(CATEGORIES))]
-    platt = dict(zip(CATEGORIES, fitted, strict=True))
+        fitted = [fit_sigmoid(z[:, k], wanted[:, k]) for k in range(len(labels))]
+    platt = dict(zip(labels, fitted, strict=True))
     thresholds = (
-        break_even_thresholds(probabilities(z, platt), y)
+        break_even_thresholds(probabilities(z, platt, labels), y)
         if everybody is None
-        else expected_thresholds(probabilities(everybody, platt))
+        else expected_thresholds(probabilities(everybody, platt, labels))
     )
-    return Calibration(platt, dict(zip(CATEGORIES, thresholds.tolist(), strict=True)), len(z))
+    return Calibration(platt, dict(zip(labels, thresholds.tolist(), strict=True)), len(z))
 
 
 def annotator_exponent(
@@ -111,11 +113,13 @@ def vad_correction(said: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[FloatArra
     return scale, v.mean(axis=0) - scale * p.mean(axis=0)
 
 
-def probabilities(logits: npt.ArrayLike, platt: dict[str, tuple[float, float]]) -> FloatArray:
-    """Calibrated probabilities of logits (n, 26).
+def probabilities(
+    logits: npt.ArrayLike, platt: Mapping[str, tuple[float, float]], labels: Sequence[str]
+) -> FloatArray:
+    """Calibrated probabilities of logits (n, k), whose columns are these labels.
 
-    >>> probabilities(np.zeros((1, 26)), dict.fromkeys(CATEGORIES, (1.0, 0.0)))[0, :2].tolist()
-    [0.5, 0.5]
+    >>> probabilities([[2.0, 0.0]], {"b": (1.0, 0.0), "a": (2.0, -4.0)}, ("a", "b")).tolist()
+    [[0.5, 0.5]]
     """
-    scales, shifts = np.array([platt[name] for name in CATEGORIES]).T
+    scales, shifts = np.array([platt[name] for name in labels]).T
     return sigmoid(np.asarray(logits, dtype=np.float64) * scales + shifts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from affekt.crops import FACE_RULE
+from affekt.bundle import FACE_RULE
 from affekt.data.augment.people import PersonAugmentConfig
 from affekt.errors import ConfigError, nearest
 from affekt.geometry import CROP_RULES

@@ -13,25 +13,39 @@ import torch
 from torch import Tensor, nn
 
 from affekt.arrays import BoolArray, FloatArray32, logit
-from affekt.bundle import CARD_FILE, MODEL_FILE, Bundle, BundleInfo, StreamSpec, write_bundle
+from affekt.bundle import (
+    CARD_FILE,
+    FROM_BUNDLE,
+    MODEL_FILE,
+    Bundle,
+    BundleInfo,
+    Dimensional,
+    InputSpec,
+    MultiLabel,
+    NumbersSpec,
+    write_bundle,
+)
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.geometry import GEOMETRY_FEATURES
-from affekt.inference.context import ContextModel, PersonCrops
-from affekt.labels import VAD_RANGE
+from affekt.heads import CATEGORIES_HEAD, PRIMARY_HEAD, VAD_HEAD
+from affekt.inference.read.model import Model, ModelInputs
+from affekt.inference.read.views import People
+from affekt.labels import VAD, VAD_RANGE
 from affekt.models.context import ContextNetwork, load_context
 from affekt.models.encoder import Encoder
-from affekt.models.fusion import FACE, GEOMETRY
+from affekt.models.fusion import GEOMETRY
 from affekt.training.card import context_card
 from affekt.training.context_calibration import Calibration, calibrate, probabilities
+from affekt.training.context_config import FACE_BUNDLE
 from affekt.training.export import PRECISIONS
 from affekt.training.features.external import face_encoder
 from affekt.training.onnx_graph import to_onnx
 
 CROP, FEATURES = "crop", "features"
-OUTPUTS = ("categories", "vad")
+OUTPUTS = (CATEGORIES_HEAD, VAD_HEAD)
 HAS_FACE = "has_face"
 
 RANGE_PEOPLE = 256
@@ -96,7 +110,7 @@ def export_context(
 
 
 class _Said(NamedTuple):
-    """Logits by the bundle and by torch of the same n people, (n, 26), and what is true of them.
+    """Logits by the bundle and by torch of the same n people, (n, labels), and their truth.
 
     ``vad_difference`` is the largest over the dimensions, shape (n,).
     """
@@ -131,7 +145,7 @@ def _inputs(network: ContextNetwork) -> dict[str, tuple[int, ...]]:
     inputs: dict[str, tuple[int, ...]] = {
         name: (spec.encoders[str(stream.encoder)].width,) for name, stream in spec.streams.items()
     }
-    if FACE in inputs:
+    if any(stream.needs_face for stream in spec.streams.values()):
         inputs[HAS_FACE] = (1,)
     if spec.geometry or spec.prior:
         inputs[GEOMETRY] = (len(GEOMETRY_FEATURES),)
@@ -157,7 +171,7 @@ def _open(checkpoint: Path) -> ContextNetwork:
                 f"{checkpoint}: was trained with another face bundle {name!r} than the one that "
                 "is installed; train it anew, or install that one"
             )
-        network.external[f"bundle:{name}"] = outside.encode
+        network.external[f"{FROM_BUNDLE}{name}"] = outside.encode
     return network
 
 
@@ -206,26 +220,31 @@ def _description(network: ContextNetwork, options: ContextExportOptions) -> Bund
     export = {"precision": options.precision, "head_precision": options.head_precision}
     return BundleInfo(
         name=options.name,
-        kind="context",
-        labels=spec.labels,
-        streams={name: _stream(stream, network) for name, stream in spec.streams.items()},
-        temperature=1.0,
+        inputs={name: _input(name, network) for name in _inputs(network)},
+        outputs={
+            CATEGORIES_HEAD: MultiLabel(spec.labels),
+            VAD_HEAD: Dimensional(VAD, VAD_RANGE),
+        },
         licence=options.licence,
+        borrowed={PRIMARY_HEAD: next(iter(spec.needs), FACE_BUNDLE.removeprefix(FROM_BUNDLE))},
         needs=dict(spec.needs),
         training={"encoders": starts, "heads": spec.heads, **spec.history, "export": export},
         metrics=dict(options.metrics or {}),
     )
 
 
-def _stream(stream: StreamSpec, network: ContextNetwork) -> StreamSpec:
-    name = str(stream.encoder)
-    return replace(stream, encoder=_file_of(name) if name in network.encoders else name)
+def _input(name: str, network: ContextNetwork) -> InputSpec:
+    if name not in network.spec.streams:
+        return NumbersSpec(name)
+    stream = network.spec.streams[name]
+    encoder = str(stream.encoder)
+    return replace(stream, encoder=_file_of(encoder) if encoder in network.encoders else encoder)
 
 
 def _read(draft: Bundle, network: ContextNetwork, manifests: Sequence[Manifest]) -> _Said:
     """Runs the draft on whole pictures, and torch on the data set's crops of the same people."""
     dataset = PersonDataset(manifests, ("val",), network.spec.streams, tuning=True)
-    model, said = ContextModel(draft), []
+    model, said = Model(draft), []
     pictured = [i for i, item in enumerate(dataset.items) if dataset.pictured[item.first]]
     if not pictured:
         raise BundleError("nobody with a picture in the validation splits to check the model on")
@@ -234,18 +253,18 @@ def _read(draft: Bundle, network: ContextNetwork, manifests: Sequence[Manifest])
         output = model.run([_crops(model, dataset, item) for item in items])
         sample = collate_people([dataset[item] for item in items])
         logits, vad = _torch(network, sample)
-        difference = np.abs(output.vad - vad.clip(*VAD_RANGE)).max(axis=1)
+        difference = np.abs(output.values[VAD_HEAD] - vad.clip(*VAD_RANGE)).max(axis=1)
         truth = sample.categories.numpy() > 0.5
-        said.append((logit(output.probabilities), logits, difference, truth))
+        said.append((logit(output.values[CATEGORIES_HEAD]), logits, difference, truth))
     return _Said(*(np.concatenate(parts) for parts in zip(*said, strict=True)))
 
 
-def _crops(model: ContextModel, dataset: PersonDataset, item: int) -> PersonCrops:
+def _crops(model: Model, dataset: PersonDataset, item: int) -> ModelInputs:
     picture = dataset.items[item]
     rows = dataset.rows[picture.first : picture.last]
     image = read_row_picture(picture.manifest, rows[0])
     boxes, faces = [row.person_xyxy for row in rows], [row.face for row in rows]
-    return model.crop(image, boxes, faces, rows[0].people)
+    return model.take(People(image, boxes, faces, rows[0].people))
 
 
 @torch.inference_mode()
@@ -260,8 +279,9 @@ def _measured(
 ) -> BundleInfo:
     """Adds the agreement with torch, calibration and thresholds."""
     given = network.spec.history.get("calibration")
-    fitted = calibrate(said.found, said.truth) if given is None else Calibration(**given)
-    found, expected = (probabilities(z, fitted.platt) for z in (said.found, said.expected))
+    labels = network.spec.labels
+    fitted = calibrate(said.found, said.truth, labels) if given is None else Calibration(**given)
+    found, expected = (probabilities(z, fitted.platt, labels) for z in said[:2])
     difference = float(np.abs(found - expected).mean())
     if difference > MAX_DIFFERENCE[options.precision]:
         raise BundleError(
@@ -280,10 +300,10 @@ def _measured(
         "calibrated_on": {on: fitted.people},
     }
     training = {k: v for k, v in info.training.items() if k != "calibration"}
-    calibration = {k: (float(scale), float(shift)) for k, (scale, shift) in fitted.platt.items()}
+    platt = {k: (float(scale), float(shift)) for k, (scale, shift) in fitted.platt.items()}
+    head = MultiLabel(labels, platt, fitted.thresholds)
     return replace(
         info,
-        calibration=calibration,
-        thresholds=fitted.thresholds,
+        outputs=info.outputs | {CATEGORIES_HEAD: head},
         training={**training, "export": export},
     )

@@ -17,6 +17,7 @@ from affekt.bundle import (
     MODEL_FILE,
     Bundle,
     BundleInfo,
+    SingleLabel,
     StreamSpec,
     write_bundle,
 )
@@ -24,12 +25,13 @@ from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.faces import FaceDataset, source_priors
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
-from affekt.inference.runtime import FaceModel
+from affekt.heads import PRIMARY_HEAD
+from affekt.inference.read.crop_model import CropModel
 from affekt.labels import PRIMARY
 from affekt.media import ImageRgb
 from affekt.models.build import FaceNetwork, Mirrored, load_network
 from affekt.training.card import face_card
-from affekt.training.onnx_graph import quantize, store_half, trace
+from affekt.training.onnx_graph import INPUT, OUTPUT, quantize, store_half, trace
 
 CALIBRATION_FACES = 512
 CHECK_FACES = 256
@@ -136,10 +138,8 @@ def _description(network: FaceNetwork, options: ExportOptions) -> BundleInfo:
     }
     return BundleInfo(
         name=options.name,
-        kind="face",
-        labels=spec.labels,
-        streams={"face": StreamSpec(spec.size, spec.mean, spec.std)},
-        temperature=1.0,
+        inputs={INPUT: StreamSpec(spec.size, spec.mean, spec.std, kind="face")},
+        outputs={PRIMARY_HEAD: SingleLabel(spec.labels, node=OUTPUT)},
         licence=options.licence,
         training={"start": spec.weights, **spec.history, "export": export},
         metrics=dict(options.metrics or {}),
@@ -159,7 +159,7 @@ def _calibrated(
     crops = _crops(dataset, named)
     with tempfile.TemporaryDirectory() as folder:
         draft = write_bundle(folder, info, {MODEL_FILE: model, CARD_FILE: b""})
-        logits = FaceModel(draft).logits(crops)
+        logits = CropModel(draft).logits(crops)
     chosen = _spread(len(crops), CHECK_FACES)
     agreement = _compare(network, crops[chosen], logits[chosen])
     _refuse_disagreement(agreement, options.precision)
@@ -168,9 +168,9 @@ def _calibrated(
     counts = {name: int((sources == i).sum()) for i, name in enumerate(dataset.sources)}
     measured = {"torch_agreement": agreement, "calibrated_on": counts}
     export = {**info.training["export"], **measured}
-    return replace(
-        info, temperature=round(temperature, 4), training={**info.training, "export": export}
-    )
+    head = SingleLabel(network.spec.labels, round(temperature, 4), node=OUTPUT)
+    training = {**info.training, "export": export}
+    return replace(info, outputs={PRIMARY_HEAD: head}, training=training)
 
 
 def _refuse_disagreement(agreement: Mapping[str, float], precision: str) -> None:

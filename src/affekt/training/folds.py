@@ -235,7 +235,8 @@ def _finish(config: ContextConfig, network: ContextNetwork, people: People, foun
     if not chosen.any():
         raise DataError(f"data.calibrate_on: nobody in {', '.join(config.data.calibrate_on)}")
     agreement = _agreement(config, dataset, split_of)
-    fitted = calibrate(logits[chosen], dataset.categories[chosen] > 0.5, agreement, logits)
+    marked = dataset.categories[chosen] > 0.5
+    fitted = calibrate(logits[chosen], marked, network.spec.labels, agreement, logits)
     scale, shift = vad_correction(vad[chosen], dataset.vad[chosen])
     history = {
         "config": asdict(config),

@@ -32,7 +32,7 @@ OFF = PersonAugmentConfig(
     flip=0, degrees=0, scale=0, shift=0, person_degrees=0, person_scale=0, person_shift=0,
     brightness=0, contrast=0, colour=0, grey=0, occlude=0,
 )  # fmt: skip
-SPEC = StreamSpec(32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), crop="stretch")
+SPEC = StreamSpec(32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), kind="body", crop="stretch")
 BOX = (8.0, 12.0, 40.0, 60.0)
 EYES = ((16.0, 18.0), (28.0, 20.0), (22.0, 24.0), (17.0, 29.0), (26.0, 30.0))
 FACE = Face((12.0, 12.0, 32.0, 34.0), 0.9, EYES)
@@ -50,15 +50,15 @@ def picture() -> ImageRgb:
 def seen(
     picture: ImageRgb, stream: str, drawn: PersonAugmentation, spec: StreamSpec = SPEC
 ) -> np.ndarray:
-    rule = replace(spec, crop="face-square") if stream == "face" else spec
-    crop = crop_varied(picture, stream, rule, BOX, FACE, drawn=drawn, person=0)
+    rule = replace(spec, kind=stream, crop="face-square" if stream == "face" else spec.crop)
+    crop = crop_varied(picture, rule, BOX, FACE, drawn=drawn, person=0)
     assert crop is not None
     return crop.astype(int)
 
 
 def plain(picture: ImageRgb, stream: str) -> np.ndarray:
-    rule = replace(SPEC, crop="face-square") if stream == "face" else SPEC
-    crop = crop_stream(picture, stream, rule, BOX, FACE)
+    rule = replace(SPEC, kind=stream, crop="face-square" if stream == "face" else SPEC.crop)
+    crop = crop_stream(picture, rule, BOX, FACE)
     assert crop is not None
     return crop.astype(int)
 
@@ -225,8 +225,8 @@ def test_an_occlusion_hides_the_persons_crops_or_the_scene(picture: ImageRgb) ->
 
 
 def test_a_missing_face_is_no_crop(picture: ImageRgb) -> None:
-    spec = replace(SPEC, crop="face-square")
-    assert crop_varied(picture, "face", spec, BOX, None, drawn=NOTHING, person=0) is None
+    spec = replace(SPEC, kind="face", crop="face-square")
+    assert crop_varied(picture, spec, BOX, None, drawn=NOTHING, person=0) is None
 
 
 def test_the_blanked_person_moves_with_the_picture(picture: ImageRgb) -> None:

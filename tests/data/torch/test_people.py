@@ -34,11 +34,11 @@ from fakes.rows import PEOPLE, person_row
 
 WritePeople = Callable[..., Manifest]
 
-GREY = StreamSpec(24, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), crop="stretch")
+GREY = StreamSpec(24, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), kind="body", crop="stretch")
 STREAMS = {
-    "face": replace(GREY, size=16, crop="face-square"),
+    "face": replace(GREY, size=16, kind="face", crop="face-square"),
     "body": replace(GREY, crop="square"),
-    "scene": GREY,
+    "scene": replace(GREY, kind="scene"),
 }
 
 
@@ -71,7 +71,7 @@ def test_plain_samples_are_the_crops_of_the_crop_rules(manifest: Manifest) -> No
         picture = read_picture(manifest.root / str(people[0].medium))
         for name, spec in STREAMS.items():
             for crop, row in zip(item.images[name], people, strict=True):
-                expected = crop_stream(picture, name, spec, row.box_xyxy, row.face)
+                expected = crop_stream(picture, spec, row.box_xyxy, row.face)
                 black = np.zeros((spec.size, spec.size, 3), np.uint8)
                 found = crop.numpy().transpose(1, 2, 0)
                 np.testing.assert_array_equal(found, black if expected is None else expected)
@@ -109,7 +109,7 @@ def test_a_picture_is_decoded_once(manifest: Manifest, monkeypatch: pytest.Monke
 
 
 def test_a_blanked_scene_is_each_persons_own(manifest: Manifest) -> None:
-    streams = {"scene": replace(GREY, blank_person=True)}
+    streams = {"scene": replace(GREY, kind="scene", blank_person=True)}
     scenes = PersonDataset([manifest], ("train",), streams)[2].images["scene"]
     assert not torch.equal(scenes[0], scenes[1])
     middle = scenes[:, :, 12].float()  # across all three people, 8 pixels each

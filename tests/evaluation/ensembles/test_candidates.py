@@ -23,7 +23,8 @@ from affekt.evaluation.ensembles.candidates import (
 from affekt.evaluation.ensembles.judging import judge_candidates
 from affekt.evaluation.reading import people
 from affekt.evaluation.reading.people import predict_people
-from affekt.inference.context import ContextModel
+from affekt.inference.read.model import Model
+from affekt.inference.read.views import People
 from affekt.media import ImageRgb
 from affekt.report.markdown import to_markdown
 from affekt.results import BoxXyxy, Face
@@ -70,9 +71,7 @@ def test_names_are_folders_and_none_is_taken_twice(three: list[Bundle]) -> None:
 def test_a_model_that_sees_no_pixels_has_no_mirrored_twin(
     write_context: WriteContext, tmp_path: Path
 ) -> None:
-    blind = write_context(
-        tmp_path / "a", inputs={"geometry": 13}, streams={}, needs={}, encoders={}
-    )
+    blind = write_context(tmp_path / "a", takes={"geometry": 13}, needs={}, encoders={})
     assert len(name_candidates([blind], mirrored=True)) == 1
 
 
@@ -93,7 +92,7 @@ def test_each_says_what_it_says_alone(
     assert [(own.seen, len(own), own.split) for own in said] == [(1, 9, "val")] * 3
     assert [(own.seen, len(own)) for own in unseen(said)] == [(0, 8)] * 3
     for bundle, own in zip(three, said, strict=True):
-        alone = predict_people(ContextModel(bundle, threads=1), drawn, "val")
+        alone = predict_people(Model(bundle, threads=1), drawn, "val")
         assert (own.ids, own.units) == (alone.ids, alone.units)
         for name, output in alone.outputs.items():
             found = own.outputs[name]
@@ -111,14 +110,14 @@ def test_a_mirrored_model_says_what_the_model_says_of_the_mirrored_picture(
     turned = tuple((80 - eyes[i][0], eyes[i][1]) for i in (1, 0, 2, 4, 3))
     there = Face((50.0, 10.0, 70.0, 36.0), 0.9, turned)
 
-    plain, other = ContextModel(three[0], 1), ContextModel(mirror(three[0]), 1)
+    plain, other = Model(three[0], 1), Model(mirror(three[0]), 1)
     flipped: list[BoxXyxy] = [(80 - x2, y1, 80 - x1, y2) for x1, y1, x2, y2 in boxes]
-    expected = plain.run([plain.crop(image[:, ::-1].copy(), flipped, [there, None])])
-    found = other.run([other.crop(image, boxes, [face, None])])
-    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=0.01)
-    np.testing.assert_allclose(found.vad, expected.vad, atol=0.05)
-    unlike = plain.run([plain.crop(image, boxes, [face, None])])
-    assert np.abs(found.probabilities - unlike.probabilities).max() > 0.05
+    expected = plain.run([plain.take(People(image[:, ::-1].copy(), flipped, [there, None]))])
+    found = other.run([other.take(People(image, boxes, [face, None]))])
+    for head, within in (("categories", 0.01), ("vad", 0.05)):
+        np.testing.assert_allclose(found.values[head], expected.values[head], atol=within)
+    unlike = plain.run([plain.take(People(image, boxes, [face, None]))])
+    assert np.abs(found.values["categories"] - unlike.values["categories"]).max() > 0.05
 
 
 def test_the_report_says_who_adds_what(three: list[Bundle], drawn: Manifest) -> None:
@@ -178,10 +177,10 @@ def test_what_cannot_be_a_member_is_said(
 ) -> None:
     with pytest.raises(UsageError, match="give one context model"):
         name_candidates([])
-    with pytest.raises(UsageError, match="a 'face' model; the members"):
+    with pytest.raises(UsageError, match="says primary; the members of an ensemble say categories"):
         name_candidates([three[0], tiny_bundle])
-    nested = Bundle(three[0].folder, replace(three[0].info, kind="ensemble"))
-    with pytest.raises(UsageError, match="give those that it was made from"):
+    nested = Bundle(three[0].folder, replace(three[0].info, members={"a": 1.0}))
+    with pytest.raises(UsageError, match="give the models that it was made from"):
         name_candidates([nested])
     with pytest.raises(UsageError, match="given more than once"):
         name_candidates([three[0], three[1], three[0]])

@@ -18,7 +18,7 @@ from fakes.predictions import said_of_faces, said_of_fruit, said_of_people, with
 
 
 def candidates(count: int) -> list[Candidate]:
-    info = BundleInfo("m", "face", (), {}, temperature=1.0, licence="")
+    info = BundleInfo("m", {}, {}, licence="")
     return [Candidate(f"m{i}", Bundle(Path(f"m{i}"), info)) for i in range(count)]
 
 

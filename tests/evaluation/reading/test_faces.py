@@ -16,7 +16,7 @@ from affekt.evaluation.evaluate import compare_bundles, evaluate
 from affekt.evaluation.reading.faces import BATCH, predict_faces
 from affekt.evaluation.resampling import Bootstrap
 from affekt.geometry import face_crop_matrix
-from affekt.inference.runtime import FaceModel
+from affekt.inference.read.crop_model import CropModel
 from affekt.labels import PRIMARY
 from affekt.media import warp
 from affekt.report.markdown import to_markdown
@@ -56,7 +56,7 @@ def manifest_of(folder, rows, unit="picture") -> Manifest:
 
 def own_figures(bundle, n: int):
     """Probabilities by the plain path: one crop at a time."""
-    model = FaceModel(bundle)
+    model = CropModel(bundle)
     crops = [
         warp(picture(i), face_crop_matrix((2.0, 3.0, 30.0, 36.0), model.size, i % 7), model.size)
         for i in range(n)
@@ -149,7 +149,7 @@ def test_all_splits_can_be_scored_together(tiny_bundle, tmp_path):
     assert (whole.n, whole.to_dict()["split"]) == (3, "all")
 
 
-def test_bad_calls_are_named(tiny_bundle, tmp_path):
+def test_bad_calls_are_named(tiny_bundle, tiny_context, tmp_path):
     manifest = manifest_of(tmp_path, [face(0, "contempt")])
     with pytest.raises(UsageError, match="did you mean 'majority'"):
         evaluate(tiny_bundle, manifest, protocol="majorty")
@@ -159,9 +159,8 @@ def test_bad_calls_are_named(tiny_bundle, tmp_path):
         evaluate(tiny_bundle, manifest, "val")
     with pytest.raises(DataError, match="unknown split"):
         evaluate(tiny_bundle, manifest, "tset")
-    other = replace(tiny_bundle, info=replace(tiny_bundle.info, kind="context"))
-    with pytest.raises(BundleError, match="not a face model"):
-        evaluate(other, manifest)
+    with pytest.raises(BundleError, match="says categories, vad; expected a single-label head"):
+        evaluate(tiny_context, manifest)
 
 
 def test_a_missing_picture_is_named(tiny_bundle, tmp_path):
@@ -186,7 +185,7 @@ def test_subjects_are_drawn_where_known_then_pictures_of_several_faces(
     faces = [face(i, "fear", **row) for i, row in enumerate(rows)]
     known = "subject" if unit == "subject" else "picture"
     manifest = manifest_of(tmp_path, faces, known)
-    said = predict_faces(FaceModel(tiny_bundle), manifest, "test")
+    said = predict_faces(CropModel(tiny_bundle), manifest, "test")
     assert (said.unit, int(said.unit_of.max()) + 1) == (unit, units)
     figures = evaluate(tiny_bundle, manifest, bootstrap=FEW).to_dict()
     assert (figures["bootstrap"]["unit"], figures["bootstrap"]["units"]) == (unit, units)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from affekt.bundle import MultiLabel
 from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.pictures import read_row_picture
 from affekt.errors import BundleError, DataError, UsageError
@@ -24,7 +25,8 @@ from affekt.evaluation.reading.people import (
 )
 from affekt.evaluation.resampling import Bootstrap
 from affekt.geometry import person_geometry
-from affekt.inference.context import ContextModel
+from affekt.inference.read.model import Model
+from affekt.inference.read.views import People
 from affekt.labels import CATEGORIES, VAD
 from affekt.report.markdown import to_markdown
 from fakes.predictions import said_of_people
@@ -46,14 +48,15 @@ def evaluation(tiny_context, manifest):
 
 
 def test_the_figures_are_those_of_the_persons_one_by_one(tiny_context, manifest, evaluation):
-    model, rows = ContextModel(tiny_context), list(manifest.rows("test"))
+    model, rows = Model(tiny_context), list(manifest.rows("test"))
     said = [
-        model.run([model.crop(read_row_picture(manifest, r), [r.person_xyxy], [r.face], r.people)])
-        for r in rows
+        model.run([model.take(People(picture, [row.person_xyxy], [row.face], row.people))])
+        for row in rows
+        for picture in [read_row_picture(manifest, row)]
     ]
-    p = np.concatenate([output.probabilities for output in said])
+    p = np.concatenate([reading.values["categories"] for reading in said])
     np.testing.assert_allclose(evaluation.predictions.outputs["categories"].predicted, p, atol=1e-5)
-    vad = np.concatenate([output.vad for output in said])
+    vad = np.concatenate([reading.values["vad"] for reading in said])
     np.testing.assert_allclose(evaluation.predictions.outputs["vad"].predicted, vad, atol=1e-4)
     truth = np.array([[name in row.categories for name in CATEGORIES] for row in rows])
     figures = evaluation.to_dict()
@@ -97,7 +100,7 @@ def test_reading_in_batches_changes_nothing(tiny_context, manifest, evaluation, 
     calls = []
     monkeypatch.setattr(room, "BATCH", 5)
     said = predict_people(
-        ContextModel(tiny_context), manifest, "test", progress=lambda *done: calls.append(done)
+        Model(tiny_context), manifest, "test", progress=lambda *done: calls.append(done)
     )
     expected = evaluation.predictions.outputs["categories"].predicted
     np.testing.assert_allclose(said.outputs["categories"].predicted, expected, atol=1e-5)
@@ -121,7 +124,7 @@ def test_what_is_not_scored_is_counted_with_its_reason(tiny_context, manifest, t
 
 
 def test_a_bundle_without_thresholds_has_no_label_sets(write_context, manifest, tmp_path):
-    bundle = write_context(tmp_path / "plain", thresholds={})
+    bundle = write_context(tmp_path / "plain", outputs={"categories": MultiLabel(CATEGORIES)})
     figures = evaluate(bundle, manifest, bootstrap=FEW).to_dict()
     assert figures["thresholds"] is figures["jaccard"] is figures["f1"] is None
     assert figures["map"] > 0
@@ -154,8 +157,9 @@ def test_rows_become_arrays():
 
 
 def test_too_few_training_persons_give_no_floor(write_drawn_people, tmp_path):
-    assert training_people(write_drawn_people(tmp_path / "few"), CATEGORIES) is None
-    many = training_people(write_drawn_people(tmp_path / "many", {"train": (2,) * 30}), CATEGORIES)
+    labels = {"categories": CATEGORIES, "vad": VAD}
+    assert training_people(write_drawn_people(tmp_path / "few"), labels) is None
+    many = training_people(write_drawn_people(tmp_path / "many", {"train": (2,) * 30}), labels)
     assert len(many.geometry) == 60
     assert {name: own.shape for name, own in many.targets.items()} == {
         "categories": (60, 26),
@@ -179,7 +183,9 @@ def test_bad_calls_are_named(tiny_bundle, tiny_context, manifest, write_drawn_pe
         evaluate(tiny_context, manifest, "tset")
     with pytest.raises(UsageError, match="protocols are for faces"):
         evaluate(tiny_context, manifest, protocol="majority")
-    with pytest.raises(BundleError, match="not a context model"):
+    with pytest.raises(
+        BundleError, match=r"says primary; the people of .* have categories and vad"
+    ):
         evaluate(tiny_bundle, manifest)
     labels = write_drawn_people(tmp_path / "labels", {"test": (1,)}, labels_only=True)
     with pytest.raises(DataError, match=r"labels without a picture \(1\)"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from affekt.arrays import FloatArray
-from affekt.bundle import StreamSpec
+from affekt.bundle import CROPS, StreamSpec
 from affekt.crops import seen_by, stream_matrix
 from affekt.data.augment.kernels import (
     Occlusion,
@@ -191,7 +191,6 @@ def move_points(
 
 def crop_varied(
     image_rgb: ImageRgb,
-    stream: str,
     spec: StreamSpec,
     box_xyxy: BoxXyxy,
     face: Face | None,
@@ -203,7 +202,6 @@ def crop_varied(
 
     Args:
         image_rgb: the plain picture, shape (height, width, 3).
-        stream: one of `affekt.crops.STREAMS`.
         spec: of the stream.
         box_xyxy: the person in the plain picture.
         face: likewise, or None.
@@ -216,11 +214,11 @@ def crop_varied(
     height, width = image_rgb.shape[:2]
     view = drawn.picture.matrix(width, height)
     moved = None if face is None else move_face(face, view)
-    matrix = stream_matrix(stream, spec, (width, height), move_box(box_xyxy, view), moved)
+    matrix = stream_matrix(spec, (width, height), move_box(box_xyxy, view), moved)
     if matrix is None:
         return None
     matrix, occlusion = compose(view, matrix), drawn.picture.occlusion
-    if stream != "scene":
+    if not CROPS[spec.kind].whole_picture:
         own = drawn.people[person]
         matrix, occlusion = compose(matrix, own.matrix(spec.size, spec.size)), own.occlusion
     crop = warp(seen_by(image_rgb, spec, box_xyxy), matrix, spec.size, drawn.fill)

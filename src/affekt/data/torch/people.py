@@ -183,11 +183,10 @@ class PersonDataset(Dataset[PersonSample]):
             return images
         picture = read_row_picture(item.manifest, rows[0])
         for name, spec in self.streams.items():
-            shared = name == "scene" and not spec.blank_person
-            crops = _crops(picture, name, spec, rows[:1] if shared else rows, drawn)
+            crops = _crops(picture, spec, rows[:1] if spec.shared else rows, drawn)
             for place, crop in enumerate(crops):
                 if crop is not None:
-                    images[name][slice(None) if shared else place] = crop.transpose(2, 0, 1)
+                    images[name][slice(None) if spec.shared else place] = crop.transpose(2, 0, 1)
         return images
 
 
@@ -283,18 +282,15 @@ def _bytes_of(file: Path) -> int:
 
 def _crops(
     picture: ImageRgb,
-    stream: str,
     spec: StreamSpec,
     rows: list[Row],
     drawn: PersonAugmentation | None,
 ) -> Iterator[ImageRgb | None]:
     if drawn is None:
-        yield from (crop_stream(picture, stream, spec, row.person_xyxy, row.face) for row in rows)
+        yield from (crop_stream(picture, spec, row.person_xyxy, row.face) for row in rows)
         return
     for person, row in enumerate(rows):
-        yield crop_varied(
-            picture, stream, spec, row.person_xyxy, row.face, drawn=drawn, person=person
-        )
+        yield crop_varied(picture, spec, row.person_xyxy, row.face, drawn=drawn, person=person)
 
 
 def _geometry(rows: list[Row], drawn: PersonAugmentation | None) -> FloatArray32:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from affekt.arrays import FloatArray
-from affekt.bundle import Bundle, BundleInfo
+from affekt.bundle import Bundle, BundleInfo, MultiLabel, OutputSpec
 from affekt.data.manifests.manifest import Manifest
 from affekt.errors import DataError, UsageError
 from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.reading.people import predict_people
 from affekt.evaluation.reading.rows import Progress
-from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
-from affekt.inference.context import ContextModel, ContextOutput, MembersOutput, PersonCrops
-from affekt.labels import VAD_RANGE
-from affekt.media import ImageRgb
-from affekt.results import BoxXyxy, Face
+from affekt.heads import CATEGORIES_HEAD
+from affekt.inference.read.model import MembersReading, Model, ModelInputs, Reading
+from affekt.inference.read.outputs import combine_heads
+from affekt.inference.read.views import People
 
 MIRRORED = "-mirrored"
 
@@ -43,7 +41,7 @@ def name_candidates(bundles: Sequence[Bundle], *, mirrored: bool = False) -> tup
     """The bundles as candidates, each under a name of its own.
 
     Args:
-        bundles: of kind ``context``.
+        bundles: that say categories, none an ensemble.
         mirrored: whether each that sees pixels is also a candidate mirrored, as test-time
             augmentation.
 
@@ -61,10 +59,8 @@ def name_candidates(bundles: Sequence[Bundle], *, mirrored: bool = False) -> tup
 
 def mirror(bundle: Bundle) -> Bundle:
     """The same model, seeing mirrored crops; nothing is written."""
-    streams = {
-        name: replace(spec, flip=not spec.flip) for name, spec in bundle.info.streams.items()
-    }
-    return Bundle(bundle.folder, replace(bundle.info, streams=streams))
+    inputs = {n: replace(spec, flip=not spec.flip) for n, spec in bundle.info.inputs.items()}
+    return Bundle(bundle.folder, replace(bundle.info, inputs=inputs))
 
 
 def ask_candidates(
@@ -91,18 +87,20 @@ def ask_candidates(
         DataError: nobody can be scored.
     """
     first = candidates[0].bundle
-    info = BundleInfo("candidates", "ensemble", first.info.labels, {}, temperature=1.0, licence="")
+    info = replace(first.info, name="candidates", inputs={}, files={}, members={"all": 1.0})
     parts = [(candidate.bundle, 1.0) for candidate in candidates]
-    recorder = _Recorder(ContextModel(Bundle(first.folder, info), threads, parts))
+    recorder = _Recorder(Model(Bundle(first.folder, _uncalibrated(info)), threads, parts))
     everybody = predict_people(recorder, manifest, split, progress=progress)
-    probabilities = np.concatenate([said.probabilities for said in recorder.said], axis=1)
-    values = np.concatenate([said.vad for said in recorder.said], axis=1, dtype=np.float64)
-    return [
-        _said_by(
-            everybody, {CATEGORIES_HEAD: own.astype(np.float64), VAD_HEAD: np.clip(vad, *VAD_RANGE)}
-        )
-        for own, vad in zip(probabilities, values, strict=True)
-    ]
+    return [_said_by(everybody, recorder, place) for place in range(len(parts))]
+
+
+def _uncalibrated(info: BundleInfo) -> BundleInfo:
+    """An ensemble whose mean stays as it is."""
+    heads = {
+        name: replace(head, platt={}, thresholds={}) if isinstance(head, MultiLabel) else head
+        for name, head in info.outputs.items()
+    }
+    return replace(info, outputs=heads)
 
 
 def unseen(said: Sequence[Predictions]) -> list[Predictions]:
@@ -122,11 +120,13 @@ def unseen(said: Sequence[Predictions]) -> list[Predictions]:
     return [own.part(~leaked) for own in said]
 
 
-def _said_by(everybody: Predictions, predicted: Mapping[str, FloatArray]) -> Predictions:
-    outputs = {
-        head: replace(output, predicted=predicted[head], thresholds=None)
-        for head, output in everybody.outputs.items()
-    }
+def _said_by(everybody: Predictions, recorder: _Recorder, place: int) -> Predictions:
+    """What the member in that place said."""
+    outputs = {}
+    for name, output in everybody.outputs.items():
+        parts = [said.members[place][name] for said in recorder.said]
+        own = combine_heads(recorder.heads[name], [np.concatenate(parts)], [1.0], ensemble=False)
+        outputs[name] = replace(output, predicted=own.astype(np.float64), thresholds=None)
     return replace(everybody, outputs=outputs, spread=None)
 
 
@@ -144,27 +144,17 @@ def learned_from(bundle: Bundle, split: str) -> bool:
 class _Recorder:
     """A model whose members' answers are kept."""
 
-    model: ContextModel
-    said: list[MembersOutput] = field(default_factory=list)
+    model: Model
+    said: list[MembersReading] = field(default_factory=list)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        return self.model.labels
+    def heads(self) -> dict[str, OutputSpec]:
+        return self.model.heads
 
-    @property
-    def thresholds(self) -> dict[str, float]:
-        return self.model.thresholds
+    def take(self, people: People) -> ModelInputs:
+        return self.model.take(people)
 
-    def crop(
-        self,
-        image_rgb: ImageRgb,
-        boxes_xyxy: Sequence[BoxXyxy],
-        faces: Sequence[Face | None],
-        people: int | None = None,
-    ) -> PersonCrops:
-        return self.model.crop(image_rgb, boxes_xyxy, faces, people)
-
-    def run(self, batch: Sequence[PersonCrops]) -> ContextOutput:
+    def run(self, batch: Sequence[ModelInputs]) -> Reading:
         self.said.append(self.model.run_members(batch))
         return self.model.combine(self.said[-1])
 
@@ -173,19 +163,19 @@ def _check_kinds(bundles: Sequence[Bundle]) -> None:
     if not bundles:
         raise UsageError("an ensemble of nothing: give one context model at least")
     for bundle in bundles:
-        if bundle.info.kind != "context":
+        if bundle.info.members:
             raise UsageError(
-                f"{bundle.folder}: a {bundle.info.kind!r} model; the members of an ensemble are "
-                "context models" + _instead(bundle)
+                f"{bundle.folder}: an ensemble itself; give the models that it was made from"
+            )
+        if CATEGORIES_HEAD not in bundle.info.outputs:
+            raise UsageError(
+                f"{bundle.folder}: says {', '.join(bundle.info.outputs)}; the members of an "
+                f"ensemble say {CATEGORIES_HEAD}, as context models do"
             )
     folders = [bundle.folder.resolve() for bundle in bundles]
     for bundle in bundles:
         if folders.count(bundle.folder.resolve()) > 1:
             raise UsageError(f"{bundle.folder}: given more than once; give each model once")
-
-
-def _instead(bundle: Bundle) -> str:
-    return "; give those that it was made from" if bundle.info.kind == "ensemble" else ""
 
 
 def _names(given: Sequence[str]) -> list[str]:

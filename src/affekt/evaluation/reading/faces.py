@@ -25,7 +25,7 @@ from affekt.evaluation.reading.rows import (
     units_of,
 )
 from affekt.heads import PRIMARY_HEAD, Kind
-from affekt.inference.runtime import FaceModel
+from affekt.inference.read.crop_model import CropModel
 
 PROTOCOLS = {
     "plurality": "the true label is the one with the most votes; faces without one are skipped",
@@ -57,12 +57,12 @@ def predict_with_bundle(
     protocol = protocol or "plurality"
     if protocol not in PROTOCOLS:
         raise UsageError(f"unknown protocol {protocol!r}: {nearest(protocol, PROTOCOLS)}")
-    model = FaceModel(bundle, threads)
+    model = CropModel(bundle, threads)
     return predict_faces(model, manifest, split, protocol=protocol, progress=progress)
 
 
 def predict_faces(
-    model: FaceModel,
+    model: CropModel,
     manifest: Manifest,
     split: str,
     *,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from affekt.arrays import BoolArray, FloatArray
-from affekt.bundle import Bundle
+from affekt.bundle import Bundle, MultiLabel, OutputSpec
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.manifests.row import Row
-from affekt.errors import UsageError
+from affekt.errors import BundleError, UsageError
 from affekt.evaluation.floors import FEWEST_ROWS, Training
 from affekt.evaluation.predictions import Output, Predictions
 from affekt.evaluation.reading.rows import (
@@ -27,10 +27,9 @@ from affekt.evaluation.reading.rows import (
 )
 from affekt.geometry import person_geometry
 from affekt.heads import CATEGORIES_HEAD, VAD_HEAD, Kind
-from affekt.inference.context import ContextModel
-from affekt.labels import VAD, VAD_RANGE
-from affekt.media import ImageRgb
-from affekt.results import BoxXyxy, Face
+from affekt.inference.read.model import Model, Reading
+from affekt.inference.read.views import People
+from affekt.labels import VAD
 
 PROTOCOL = (
     "a person's categories are those that any annotator gave, valence, arousal and dominance "
@@ -42,27 +41,17 @@ BATCH = 32
 
 
 class PersonModel(Protocol):
-    """What is measured: `affekt.inference.context.ContextModel`, or anything that answers alike."""
+    """What is measured: `affekt.inference.read.model.Model`, or anything that answers alike."""
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The categories, in the order of the probabilities."""
+    def heads(self) -> Mapping[str, OutputSpec]:
+        """What it says, by head."""
 
-    @property
-    def thresholds(self) -> Mapping[str, float]:
-        """Of every category; empty where the model gives no label sets."""
-
-    def crop(
-        self,
-        image_rgb: ImageRgb,
-        boxes_xyxy: Sequence[BoxXyxy],
-        faces: Sequence[Face | None],
-        people: int | None = None,
-    ) -> Any:
+    def take(self, people: People) -> Any:
         """What the model needs of each person of a picture."""
 
-    def run(self, batch: Sequence[Any]) -> Any:
-        """``probabilities`` (n, k), ``vad`` (n, 3) and ``spread`` (n,) or None, of all persons."""
+    def run(self, batch: Sequence[Any]) -> Reading:
+        """What it says of all persons."""
 
 
 def predict_with_bundle(
@@ -78,13 +67,18 @@ def predict_with_bundle(
 
     Raises:
         UsageError: a protocol, which faces have and people have not.
-        BundleError: not a context model, or one that cannot be run.
+        BundleError: a model that says nothing of what is true of people, or cannot be run.
     """
     if protocol is not None:
         raise UsageError(
             f"protocol {protocol!r}: protocols are for faces, and {manifest.path} holds people"
         )
-    return predict_people(ContextModel(bundle, threads), manifest, split, progress=progress)
+    if not {*TRUTHS} & {*bundle.info.outputs}:
+        raise BundleError(
+            f"{bundle.folder}: says {', '.join(bundle.info.outputs)}; the people of "
+            f"{manifest.path} have {' and '.join(TRUTHS)}"
+        )
+    return predict_people(Model(bundle, threads), manifest, split, progress=progress)
 
 
 def predict_people(
@@ -107,11 +101,13 @@ def predict_people(
     total = manifest.count(part)
     for batch in _batches(manifest, part, skipped):
         crops = [
-            model.crop(
-                read_row_picture(manifest, rows[0]),
-                [row.person_xyxy for row in rows],
-                [row.face for row in rows],
-                rows[0].people,
+            model.take(
+                People(
+                    read_row_picture(manifest, rows[0]),
+                    [row.person_xyxy for row in rows],
+                    [row.face for row in rows],
+                    rows[0].people,
+                )
             )
             for rows in batch
         ]
@@ -124,15 +120,17 @@ def predict_people(
     return said.predictions(manifest, split, model, dict(skipped))
 
 
-def training_people(manifest: Manifest, labels: tuple[str, ...]) -> Training | None:
-    """The training persons whose VAD is known, for the floors; None where they are too few."""
+def training_people(manifest: Manifest, labels: Mapping[str, tuple[str, ...]]) -> Training | None:
+    """The training persons whose VAD is known, for the floors; None where they are too few.
+
+    Args:
+        manifest: of people.
+        labels: of each head that floors are wanted for, by its name.
+    """
     rows = [row for row in manifest.rows("train") if row.vad and row.box_xyxy]
     if len(rows) < FEWEST_ROWS:
         return None
-    targets = {
-        CATEGORIES_HEAD: categories_of(rows, labels).astype(np.float64),
-        VAD_HEAD: vad_of(rows),
-    }
+    targets = {n: TRUTHS[n](rows, own).astype(np.float64) for n, own in labels.items()}
     return Training(geometry_of(rows), targets)
 
 
@@ -148,10 +146,21 @@ def categories_of(rows: Sequence[Row], labels: tuple[str, ...]) -> BoolArray:
     return np.array([[name in own for name in labels] for own in marked], dtype=bool)
 
 
-def vad_of(rows: Sequence[Row]) -> FloatArray:
-    """Shape (n, 3), 1 to 10, NaN where unknown."""
+def vad_of(rows: Sequence[Row], labels: tuple[str, ...] = VAD) -> FloatArray:
+    """Shape (n, number of labels), 1 to 10, NaN where unknown."""
     unknown = (np.nan,) * len(VAD)
-    return np.array([row.vad or unknown for row in rows], dtype=np.float64)
+    known = np.array([row.vad or unknown for row in rows], dtype=np.float64)
+    return known[:, [VAD.index(label) for label in labels]]
+
+
+TRUTHS: dict[str, Callable[[Sequence[Row], tuple[str, ...]], BoolArray | FloatArray]] = {
+    CATEGORIES_HEAD: categories_of,
+    VAD_HEAD: vad_of,
+}
+"""What is true of people by head, whose labels are given: shape (n, number of labels)."""
+
+TITLES = {VAD_HEAD: "VAD"}
+"""What tables call a head whose labels do not say it."""
 
 
 @dataclass(slots=True)
@@ -159,39 +168,25 @@ class _Said:
     """What was said so far: rows without their pictures, and a few numbers per person."""
 
     rows: list[Row] = field(default_factory=list)
-    probabilities: list[FloatArray] = field(default_factory=list)
-    vad: list[FloatArray] = field(default_factory=list)
+    values: dict[str, list[FloatArray]] = field(default_factory=dict)
     spread: list[FloatArray] = field(default_factory=list)
 
-    def add(self, rows: list[Row], output: Any) -> None:
+    def add(self, rows: list[Row], reading: Reading) -> None:
         self.rows += [replace(row, content=None) for row in rows]
-        self.probabilities.append(np.asarray(output.probabilities, dtype=np.float64))
-        self.vad.append(np.asarray(output.vad, dtype=np.float64))
-        if output.spread is not None:
-            self.spread.append(np.asarray(output.spread, dtype=np.float64))
+        for name, values in reading.values.items():
+            self.values.setdefault(name, []).append(values.astype(np.float64))
+        if reading.spread is not None:
+            self.spread.append(reading.spread.astype(np.float64))
 
     def predictions(
         self, manifest: Manifest, split: str, model: PersonModel, skipped: dict[str, int]
     ) -> Predictions:
         unit, units = units_of(self.rows, manifest.unit)
-        limits = [model.thresholds[label] for label in model.labels] if model.thresholds else None
         return Predictions(
             split=split,
             ids=tuple(row.id for row in self.rows),
             sources=tuple(row.source for row in self.rows),
-            outputs={
-                CATEGORIES_HEAD: Output(
-                    Kind.MULTI_LABEL,
-                    model.labels,
-                    categories_of(self.rows, model.labels),
-                    np.concatenate(self.probabilities),
-                    thresholds=None if limits is None else np.array(limits),
-                ),
-                VAD_HEAD: Output(
-                    Kind.DIMENSIONAL, VAD, vad_of(self.rows), np.concatenate(self.vad),
-                    title="VAD", range=VAD_RANGE,
-                ),
-            },
+            outputs={n: self._output(n, h) for n, h in model.heads.items() if n in TRUTHS},
             unit=unit,
             units=units,
             noun="persons",
@@ -202,7 +197,26 @@ class _Said:
             has_face=np.array([row.face is not None for row in self.rows]),
             leaked=np.array([row.leak is not None for row in self.rows]),
             skipped=skipped,
-        )  # fmt: skip
+        )
+
+    def _output(self, name: str, head: OutputSpec) -> Output:
+        truth, said = TRUTHS[name](self.rows, head.labels), np.concatenate(self.values[name])
+        more = _MORE[head.kind](head)
+        title = TITLES.get(name, "")
+        return Output(Kind(head.kind), head.labels, truth, said, title=title, **more)
+
+
+def _thresholds(head: MultiLabel) -> dict[str, Any]:
+    limits = [head.thresholds[label] for label in head.labels] if head.thresholds else None
+    return {"thresholds": None if limits is None else np.array(limits)}
+
+
+_MORE: dict[str, Callable[[Any], dict[str, Any]]] = {
+    Kind.SINGLE_LABEL: lambda head: {},
+    Kind.MULTI_LABEL: _thresholds,
+    Kind.DIMENSIONAL: lambda head: {"range": head.range},
+}
+"""What an `Output` of each kind takes beside labels and numbers."""
 
 
 def _batches(

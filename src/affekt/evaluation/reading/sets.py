@@ -35,7 +35,7 @@ class SetKind:
 
 
 def _people_training(manifest: Manifest, said: Predictions) -> Training | None:
-    return people.training_people(manifest, said.outputs[CATEGORIES_HEAD].labels)
+    return people.training_people(manifest, {n: own.labels for n, own in said.outputs.items()})
 
 
 SETS = {

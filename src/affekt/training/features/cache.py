@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from affekt.arrays import IntArray
+from affekt.bundle import CROPS
 from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
 from affekt.errors import DataError, UsageError
 from affekt.geometry import GEOMETRY_FEATURES
@@ -95,9 +96,7 @@ def _layout(
     encode: Encode, dataset: PersonDataset, key: Mapping[str, Any], views: int, dtype: str
 ) -> StoreLayout:
     widths = _widths(encode, dataset)
-    shared = frozenset(
-        name for name, spec in dataset.streams.items() if name == "scene" and not spec.blank_person
-    )
+    shared = frozenset(name for name, spec in dataset.streams.items() if spec.shared)
     rows = {name: len(dataset) if name in shared else dataset.persons for name in widths}
     shapes = {name: (views, rows[name], width) for name, width in widths.items()}
     geometry = (views, dataset.persons, len(GEOMETRY_FEATURES))
@@ -240,7 +239,7 @@ def _require_finite(stream: str, values: Array, names: Sequence[str]) -> None:
 
 
 def _present(batch: PersonSample, stream: str) -> Tensor:
-    return batch.has_face if stream == "face" else batch.pictured
+    return batch.has_face if CROPS[stream].needs_face else batch.pictured
 
 
 def _some(rows: IntArray) -> IntArray:

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from affekt.bundle import MODEL_FILE, find_bundle
-from affekt.inference.runtime import FaceModel
+from affekt.bundle import FROM_BUNDLE, MODEL_FILE, find_bundle
+from affekt.inference.read.crop_model import CropModel
 from affekt.models.context import ExternalEncoder
 
 
 class FaceEncoder:
     """Features from uint8 face crops by ONNX Runtime, exactly those of the finished predictor."""
 
-    def __init__(self, model: FaceModel) -> None:
+    def __init__(self, model: CropModel) -> None:
         self.model = model
 
     def __deepcopy__(self, copied: dict[int, Any]) -> FaceEncoder:
@@ -39,9 +39,9 @@ def face_encoder(name: str) -> ExternalEncoder:
     Raises:
         BundleError: no such bundle, not a face model, or one that gives no features.
     """
-    bundle = find_bundle(name.removeprefix("bundle:"))
-    model = FaceModel(bundle)
-    stream = replace(bundle.info.streams["face"], encoder=f"bundle:{bundle.info.name}")
+    bundle = find_bundle(name.removeprefix(FROM_BUNDLE))
+    model = CropModel(bundle)
+    stream = replace(model.spec, encoder=f"{FROM_BUNDLE}{bundle.info.name}")
     encode = FaceEncoder(model)
     blank = torch.zeros(1, 3, stream.size, stream.size, dtype=torch.uint8)
     return ExternalEncoder(encode, stream, encode(blank).shape[1], bundle.info.files[MODEL_FILE])

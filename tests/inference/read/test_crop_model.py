@@ -1,4 +1,4 @@
-"""The model in ONNX Runtime equals the same two layers written in numpy."""
+"""The model of a crop in ONNX Runtime equals the same two layers written in numpy."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
-from affekt.bundle import Bundle, find_bundle, write_bundle
+from affekt.bundle import Bundle, SingleLabel, find_bundle, write_bundle
 from affekt.errors import BundleError
-from affekt.inference.runtime import CHUNK_PIXELS, FaceModel
+from affekt.inference.read.crop_model import CropModel
+from affekt.inference.read.networks import CHUNK_PIXELS
 from affekt.inference.session import open_session
+from affekt.labels import CATEGORIES
 
 CHUNK = CHUNK_PIXELS // 32**2
 """Crops of the tiny model that go through it at once."""
@@ -43,7 +45,7 @@ def features_by_hand(bundle: Bundle, faces: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("count", [0, 1, CHUNK, 2 * CHUNK + 3])
 def test_logits_equal_numpy(tiny_bundle: Bundle, count: int) -> None:
-    model = FaceModel(tiny_bundle, threads=1)
+    model = CropModel(tiny_bundle, threads=1)
     faces = crops(count, model.size)
     logits = model.logits(faces)
     assert logits.shape == (count, 7) and logits.dtype == np.float32
@@ -51,7 +53,7 @@ def test_logits_equal_numpy(tiny_bundle: Bundle, count: int) -> None:
 
 
 def test_probabilities_are_the_softmax_after_temperature(tiny_bundle: Bundle) -> None:
-    model = FaceModel(tiny_bundle, threads=1)
+    model = CropModel(tiny_bundle, threads=1)
     faces = crops(5, model.size)
     powers = np.exp(by_hand(tiny_bundle, faces) / 1.5)
     assert np.allclose(model.probabilities(faces), powers / powers.sum(1, keepdims=True), atol=1e-5)
@@ -59,13 +61,12 @@ def test_probabilities_are_the_softmax_after_temperature(tiny_bundle: Bundle) ->
 
 
 @pytest.mark.parametrize("count", [0, CHUNK + 1])
-def test_features_come_with_the_probabilities(tiny_bundle: Bundle, count: int) -> None:
-    model = FaceModel(tiny_bundle, threads=1)
+def test_features_equal_numpy(tiny_bundle: Bundle, count: int) -> None:
+    model = CropModel(tiny_bundle, threads=1)
     faces = crops(count, model.size)
-    probabilities, features = model.read(faces)
+    features = model.features(faces)
     assert np.allclose(features, features_by_hand(tiny_bundle, faces), atol=1e-4)
-    assert np.array_equal(features, model.features(faces)) and features.shape == (count, 48)
-    assert np.array_equal(probabilities, model.probabilities(faces))
+    assert features.shape == (count, 48)
 
 
 def test_a_model_without_features_still_gives_probabilities(
@@ -74,36 +75,57 @@ def test_a_model_without_features_still_gives_probabilities(
     plain = onnx.load(tiny_bundle.model_path)
     del plain.graph.output[1], plain.graph.node[-1]
     files = {"model.onnx": plain.SerializeToString(), "CARD.md": b""}
-    model = FaceModel(write_bundle(tmp_path / "old", tiny_bundle.info, files), threads=1)
+    model = CropModel(write_bundle(tmp_path / "old", tiny_bundle.info, files), threads=1)
     faces = crops(3, model.size)
-    assert np.array_equal(model.logits(faces), FaceModel(tiny_bundle, threads=1).logits(faces))
+    assert np.array_equal(model.logits(faces), CropModel(tiny_bundle, threads=1).logits(faces))
     with pytest.raises(BundleError, match=r"without the output 'features'.*affekt export"):
         model.features(faces)
 
 
 def test_the_embedded_face_model_gives_features() -> None:
-    model = FaceModel(find_bundle("face"), threads=1)
+    model = CropModel(find_bundle("face"), threads=1)
     assert model.features(crops(2, model.size)).shape == (2, 1280)
 
 
 def test_the_batch_does_not_matter(tiny_bundle: Bundle) -> None:
-    model = FaceModel(tiny_bundle, threads=1)
+    model = CropModel(tiny_bundle, threads=1)
     faces = crops(4, model.size)
     one_by_one = np.concatenate([model.logits(faces[i : i + 1]) for i in range(4)])
     assert np.allclose(model.logits(faces), one_by_one, atol=1e-5)
 
 
-def test_a_model_of_another_kind_is_refused(tiny_bundle: Bundle) -> None:
-    other = replace(tiny_bundle, info=replace(tiny_bundle.info, kind="scene"))
-    with pytest.raises(BundleError, match="'scene' model, not a face model"):
-        FaceModel(other)
+def test_blue_may_come_first(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    model = onnx.load(tiny_bundle.model_path)
+    faces = crops(3, 32)
+    names = ("blue", "green", "red")
+    model.graph.node.insert(0, helper.make_node("Split", ["face"], [*names], axis=1))
+    turned = helper.make_node("Concat", [*names[::-1]], ["turned"], axis=1)
+    model.graph.node.insert(1, turned)
+    model.graph.node[2].input[0] = "turned"
+    spec = replace(tiny_bundle.info.streams["face"], mean=(0.2, 0.5, 0.6), std=(0.2, 0.3, 0.4))
+    files = {"CARD.md": b"", "model.onnx": tiny_bundle.model_path.read_bytes()}
+    plain = replace(tiny_bundle.info, inputs={"face": spec})
+    expected = CropModel(write_bundle(tmp_path / "rgb", plain, files), threads=1).logits(faces)
+    bgr = replace(plain, inputs={"face": replace(spec, colour="BGR")})
+    files["model.onnx"] = model.SerializeToString()
+    found = CropModel(write_bundle(tmp_path / "bgr", bgr, files), threads=1).logits(faces)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_model_of_people_takes_more_than_a_crop(tiny_context: Bundle) -> None:
+    with pytest.raises(BundleError, match="says categories, vad; expected a single-label head"):
+        CropModel(tiny_context)
+    heads = {"primary": SingleLabel(CATEGORIES, node="categories")}
+    info = replace(tiny_context.info, outputs=heads, borrowed={})
+    with pytest.raises(BundleError, match=r"takes face, body, scene.*a model of one crop alone"):
+        CropModel(replace(tiny_context, info=info))
 
 
 def test_a_file_that_is_no_model(tiny_bundle: Bundle, tmp_path: Path) -> None:
     files = {"model.onnx": b"not a model", "CARD.md": b""}
     broken = write_bundle(tmp_path / "broken", tiny_bundle.info, files)
     with pytest.raises(BundleError, match=r"model\.onnx: not a model that can be run") as error:
-        FaceModel(broken)
+        CropModel(broken)
     assert "\n" not in str(error.value)
     with pytest.raises(BundleError, match=r"missing\.onnx: cannot be read"):
         open_session(tmp_path / "missing.onnx")
@@ -115,5 +137,5 @@ def test_wrong_names_of_inputs_are_said(tiny_bundle: Bundle, tmp_path: Path) -> 
     folder = Path(shutil.copytree(tiny_bundle.folder, tmp_path / "b"))
     files = {"model.onnx": model.SerializeToString(), "CARD.md": b""}
     bundle = write_bundle(folder, tiny_bundle.info, files)
-    with pytest.raises(BundleError, match=r"inputs \['pixels'\].*one input 'face'"):
-        FaceModel(bundle)
+    with pytest.raises(BundleError, match=r"inputs \['pixels'\], but .* \['face'\]"):
+        CropModel(bundle)
