@@ -57,7 +57,8 @@ def read_picture(
         source: a path, the bytes of an encoded picture, or an open file of bytes.
         max_pixels: a picture with more is refused from its header, before it is decoded.
         name: what error lines call the picture; the path, or ``<bytes>``, by default.
-        reserve: called with the number of pixels before they are decoded; may wait.
+        reserve: called before the picture is decoded with its pixels, those of a kind that takes
+            more memory counted more often; may wait.
 
     Returns:
         Shape (height, width, 3), RGB, 0 to 255.
@@ -159,7 +160,7 @@ def _read(
         image = kind.open(kind.guard(stream, check_size))
         check_size(*image.size)
         if reserve is not None:
-            reserve(image.width * image.height)
+            reserve(int(image.width * image.height * kind.weight))
         return decode(image)
     except MediaError:
         raise

@@ -102,7 +102,7 @@ def fit(fabric: Fabric, task: Task, recipe: Recipe, progress: Progress) -> Path:
 
     Raises:
         ConfigError: the folder holds a run of another recipe.
-        DivergenceError: the loss, or what the network says, is no finite number.
+        DivergenceError: the loss, a weight, or what the network says is no finite number.
     """
     out, optim = Path(recipe.run.out), recipe.optim
     run = start(fabric, task, recipe)
@@ -170,10 +170,13 @@ def validate(fabric: Fabric, task: Task, recipe: Recipe, run: Run) -> Score:
     """The averaged network's score; each process reads its share of the samples once.
 
     Raises:
-        DivergenceError: what the network says is not finite.
+        DivergenceError: what the network has learnt or says is not finite.
     """
     network = run.averaged.module.eval()
-    load_learnt(network, fabric.broadcast(learnt_state(network)))  # statistics differ by process
+    learnt = fabric.broadcast(learnt_state(network))  # statistics differ by process
+    for values in learnt.values():
+        require_finite(values, recipe, run.epoch)
+    load_learnt(network, learnt)
     samples = task.val_batches(Share(fabric.global_rank, fabric.world_size))
     found: dict[str, Tensor] = {}
     for batch in samples.batches:
