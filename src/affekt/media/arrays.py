@@ -16,7 +16,7 @@ ImageRgb = npt.NDArray[np.uint8]
 
 Values = npt.NDArray[np.generic]
 
-STRIP_PIXELS = 4_000_000
+STRIP_PIXELS = 1_000_000
 """Pictures with more pixels are converted in strips of so many."""
 
 ROUNDING = 1 / 255
