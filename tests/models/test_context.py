@@ -103,6 +103,15 @@ def test_several_heads_travel_in_one_file(tmp_path: Path) -> None:
     assert torch.equal(outputs(loaded, given), outputs(several, given))
 
 
+def test_a_saved_network_takes_red_first(tmp_path: Path) -> None:
+    built = network()
+    body = replace(built.spec.streams["body"], colour="BGR")
+    built.spec = replace(built.spec, streams={**built.spec.streams, "body": body})
+    save_context(tmp_path / "c.safetensors", built)
+    with pytest.raises(BundleError, match=r"streams\.body\.colour: expected RGB, got 'BGR'"):
+        load_context(tmp_path / "c.safetensors")
+
+
 def test_an_encoder_from_outside_that_is_not_given_is_named(tmp_path: Path) -> None:
     save_context(tmp_path / "c.safetensors", network())
     with pytest.raises(BundleError, match="'face' needs the encoder 'bundle:tiny'"):

@@ -335,6 +335,9 @@ def _both(pictured: Tensor | None, has_face: Tensor | None, needs_face: bool) ->
 
 
 def _check_encoders(spec: ContextSpec, path: Path) -> None:
+    for name, stream in spec.streams.items():
+        if stream.colour != "RGB":
+            raise BundleError(f"{path}: streams.{name}.colour: expected RGB, got {stream.colour!r}")
     used = {stream.encoder for stream in spec.streams.values()}
     if used != {*spec.encoders}:
         raise BundleError(
