@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from launch import processor
+from launch import commit, processor
 from output import insert, table, write
 from watching import predict
 
@@ -48,6 +48,7 @@ def main() -> None:
         return
     rows = [measure(kind, suffix, options.many, options.model) for kind, suffix, _ in chosen]
     figures = {
+        "commit": commit(),
         "date": time.strftime("%Y-%m-%d"),
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -168,7 +169,8 @@ def render(figures: dict[str, Any], many: int) -> str:
         for row in figures["pictures"]
     ]
     head = ["100 megapixels as", "peak, one", f"peak, {many} in a folder"]
-    said = f"`--model {figures['model']}`; {figures['cores']} cores, {figures['date']}."
+    machine = f"{figures['cores']} cores, {figures['date']}, commit {figures['commit']}"
+    said = f"`--model {figures['model']}`; {machine}."
     return f"{said}\n\n{table(head, rows)}"
 
 

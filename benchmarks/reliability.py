@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import Any
 from accounting import kind_of_line, lost, named, people, sources_so_far
 from affekt.files import unfinished
 from affekt.media import Source, expand_sources
-from launch import processor
+from launch import commit, processor
 from output import insert, table, write
 from watching import Run, predict
 
@@ -88,6 +88,7 @@ def main() -> None:
     """Measures what is asked for, and writes it down."""
     options = _options()
     figures: dict[str, Any] = {
+        "commit": commit(),
         "date": time.strftime("%Y-%m-%d"),
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -202,15 +203,10 @@ def kill_often(corpus: Corpus, target: Path, kills: int, seed: int) -> dict[str,
 
 def render(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    columns = [name for name in figures["runs"][0] if name not in _MEASURED]
+    runs = figures["runs"]
     rows = [
-        [
-            *(str(len(run[c]) if isinstance(run[c], tuple | list) else run[c]) for c in columns),
-            f"{run['longest_pause']:.1f} s",
-            f"{run['seconds']:.0f} s",
-            f"{run['peak_mb']:.0f} MB",
-        ]
-        for run in figures["runs"]
+        *([title, *(_count(run[key]) for run in runs)] for key, title in _COUNTED.items()),
+        *([title, *(f"{run[key]:.0f} {unit}" for run in runs)] for key, title, unit in _MEASURED),
     ]
     kills = [
         [str(run[column]) for column in ("format", "kills", "finished", "equal")]
@@ -219,15 +215,36 @@ def render(figures: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"{figures['files']:,} files, {figures['bytes'] / 1e6:.0f} MB, seed "
-            f"{figures['seed']}; {figures['cores']} cores, {figures['date']}.",
-            table([*columns, "longest pause", "time", "peak memory"], rows),
+            f"{figures['seed']}; {figures['cores']} cores, {figures['date']}, commit "
+            f"{figures['commit']}.",
+            table(["", *(run["format"] for run in runs)], rows),
             f"{KILLED_FILES} files, each run killed at random moments and resumed:",
             table(["format", "kills", "runs finished", "equal to one not killed"], kills),
         ]
     )
 
 
-_MEASURED = ("longest_pause", "seconds", "peak_mb")
+_COUNTED = {
+    "code": "exit code",
+    "results": "files with a result",
+    "people": "people found",
+    "errors": "files with an error line",
+    "tracebacks": "tracebacks",
+    "unexpected": "errors not foreseen",
+    "foreign": "lines of other libraries",
+    "hangs": "hangs",
+    "lost": "files lost",
+    "doubled": "files with two results, or a result and an error",
+}
+_MEASURED = (
+    ("longest_pause", "longest pause", "s"),
+    ("seconds", "time", "s"),
+    ("peak_mb", "peak memory", "MB"),
+)
+
+
+def _count(value: int | Sequence[str]) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{len(value):,}"
 
 
 @contextmanager
