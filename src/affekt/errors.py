@@ -78,7 +78,7 @@ class OutputError(AffektError):
     """A result that cannot be written where it was asked for."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: object, known: Iterable[str]) -> str:
     """The end of an error line about an unknown name: the nearest known one, then all of them.
 
     >>> nearest("hapiness", ["anger", "happiness"])
@@ -88,7 +88,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     listing = f"known: {', '.join(known)}"
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(str(name), known, n=1)
     return f"did you mean {close[0]!r}? ({listing})" if close else listing
 
 

@@ -12,10 +12,8 @@ from pathlib import Path
 
 from affekt.errors import AffektError
 
-_ASKED = os.environ.get("AFFEKT_MUTATIONS")
-
-MANY, FEW = (int(_ASKED),) * 2 if _ASKED else (500, 80)
-"""Variants for a reader; few where each takes ten milliseconds, as a network that is opened."""
+MANY = int(os.environ.get("AFFEKT_MUTATIONS", "500"))
+"""Variants for a reader."""
 
 SEED = int(os.environ.get("AFFEKT_SEED", "0"))
 

@@ -62,7 +62,7 @@ def mutate_values(content: Any, count: int, seed: int = SEED) -> Iterator[Any]:
         for _ in range(1 + number % 2):
             holder, key = _place(damaged, generator)
             if holder is None:
-                damaged = generator.choice(STRANGE)
+                damaged = copy.deepcopy(generator.choice(STRANGE))
             else:
                 generator.choice(_VALUE_RULES)(holder, key, generator)
         yield damaged
@@ -134,7 +134,7 @@ def _place(content: Any, generator: random.Random) -> tuple[Any, Any]:
 
 
 def _replace(holder: Any, key: Any, generator: random.Random) -> None:
-    holder[key] = generator.choice(STRANGE)
+    holder[key] = copy.deepcopy(generator.choice(STRANGE))
 
 
 def _drop(holder: Any, key: Any, generator: random.Random) -> None:
@@ -143,9 +143,9 @@ def _drop(holder: Any, key: Any, generator: random.Random) -> None:
 
 def _repeat(holder: Any, key: Any, generator: random.Random) -> None:
     if isinstance(holder, list):
-        holder.insert(key, holder[key])
+        holder.insert(key, copy.deepcopy(holder[key]))
     else:
-        holder[generator.choice((f"{key}2", "", f"../{key}"))] = holder[key]
+        holder[generator.choice((f"{key}2", "", f"../{key}"))] = copy.deepcopy(holder[key])
 
 
 def _swap(holder: Any, key: Any, generator: random.Random) -> None:

@@ -18,10 +18,11 @@ from affekt.data.manifests.pictures import read_array, read_row_picture
 from affekt.data.sets.emotic.csv import ARRAY_COLUMNS, TANDON_COLUMNS, read_arrays, read_tandon
 from affekt.data.sets.emotic.mat import read_mat
 from affekt.data.sets.ferplus import CLASSES, CSV_NAME, read_ferplus
+from affekt.data.survey.survey import survey_people
 from affekt.errors import DataError, MediaError, UsageError
 from affekt.inference.boxes_file import read_boxes
 from affekt.labels import CATEGORIES
-from fakes.feeding import FEW, MANY, feed_all, write_then
+from fakes.feeding import MANY, feed_all, write_then
 from fakes.mutations import mutate_bytes, mutate_json, mutate_values
 
 BOXES = [
@@ -51,11 +52,15 @@ def test_boxes_in_csv(tmp_path: Path) -> None:
 def mutate_table(content: bytes) -> Iterator[bytes]:
     """Parquet files that are whole, in which the rows or the description say something else."""
     table = pq.read_table(pa.BufferReader(content))
-    rows, schema = table.to_pylist(), pa.schema([f.with_nullable(True) for f in table.schema])
+    schema = pa.schema([field.with_nullable(True) for field in table.schema])
     meta = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
-    for changed, types in zip(mutate_values(rows, MANY), cycle((schema, None)), strict=False):
+    plain = {"rows": table.to_pylist(), "meta": meta}
+    for changed, types in zip(mutate_values(plain, MANY), cycle((schema, None)), strict=False):
         try:
-            yield parquet(pa.Table.from_pylist(changed, types), meta)
+            said = {
+                k: v if isinstance(v, str) else json.dumps(v) for k, v in changed["meta"].items()
+            }
+            yield parquet(pa.Table.from_pylist(changed["rows"], types), said)
         except (
             pa.ArrowException,
             ArithmeticError,
@@ -65,11 +70,6 @@ def mutate_table(content: bytes) -> Iterator[bytes]:
             ValueError,
         ):
             continue  # no Parquet file holds that
-    for changed in mutate_values(meta, FEW):
-        said = changed if isinstance(changed, dict) else {}
-        yield parquet(
-            table, {k: v if isinstance(v, str) else json.dumps(v) for k, v in said.items()}
-        )
 
 
 def parquet(table: pa.Table, meta: Mapping[str, str]) -> bytes:
@@ -97,6 +97,7 @@ def test_manifests_of_people(tmp_path: Path, write_drawn_people: Callable[..., M
 
     def read(path: Path) -> None:
         manifest = Manifest.open(path)
+        survey_people(manifest)
         for people in manifest.pictures():
             read_row_picture(manifest, people[0])
 

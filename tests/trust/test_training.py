@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from affekt.cli.export import named_figures
 from affekt.errors import BundleError, ConfigError, DataError, UsageError
+from affekt.models.backbones import OwnClassifier, load_matching, read_weights
 from affekt.models.build import NetworkSpec, load_described, read_spec, save_network
 from affekt.training.averaging import averaged_copy, learnt_state
 from affekt.training.card import check_figures
@@ -76,6 +79,41 @@ def test_saved_networks(tmp_path: Path) -> None:
         assert asdict(read_spec(NetworkSpec, described, path))["size"] >= 8
 
     feed_all(mutate_bytes(path.read_bytes(), MANY), write_then(path, read), BundleError)
+
+
+def test_weights_that_a_recipe_names(tmp_path: Path) -> None:
+    path, network = tmp_path / "first.safetensors", OwnClassifier(nn.Linear(3, 2), 2, 2)
+    save_file(network.state_dict(), path)
+
+    def read(path: Path) -> None:
+        load_matching(network, read_weights(path), str(path))
+        assert all(bool(torch.isfinite(values).all()) for values in network.state_dict().values())
+
+    feed_all(mutate_bytes(path.read_bytes(), MANY), write_then(path, read), ConfigError)
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2, torch.complex64])
+def test_weights_of_any_type_are_read_or_refused(kind: torch.dtype, tmp_path: Path) -> None:
+    first, last = tmp_path / "first.safetensors", tmp_path / "last.ckpt"
+    weights = {"weight": torch.ones(3, 2).to(kind)}
+    save_file(weights, first)
+    save_state(last, "{}", {"network": weights})
+    for read in (lambda: read_weights(first), lambda: load_state(last, "{}", torch.device("cpu"))):
+        with pytest.raises(ConfigError, match="finite") if kind.is_complex else nullcontext():
+            read()
+
+
+def test_a_checkpoint_that_holds_itself(tmp_path: Path) -> None:
+    knot: list[object] = []
+    knot += [knot, knot]
+    save_state(tmp_path / "last.ckpt", "{}", {"network": {"weight": knot}})
+    state, run = (
+        load_state(tmp_path / "last.ckpt", "{}", torch.device("cpu")),
+        run_of(nn.Linear(3, 2)),
+    )
+    assert state is not None
+    with pytest.raises(ConfigError, match="not the state of this run"), restoring(tmp_path):
+        run.restore(state)
 
 
 def test_recipes(tmp_path: Path) -> None:

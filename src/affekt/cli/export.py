@@ -10,7 +10,7 @@ import typer
 
 from affekt.cli.inputs import bundle_outputs, given, manifest_files
 from affekt.cli.train import missing_extra
-from affekt.errors import UsageError
+from affekt.errors import UsageError, one_line
 from affekt.files import refuse_overwrite
 from affekt.output.sink import text_output
 from affekt.typed import parse_json
@@ -99,7 +99,8 @@ def named_figures(text: str) -> tuple[str, Any]:
         figures = parse_json(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--figures {text}: expected NAME=FILE with the JSON of affekt evaluate ({error})"
+            f"--figures {text}: expected NAME=FILE with the JSON of affekt evaluate "
+            f"({one_line(error)})"
         ) from None
     return name, figures
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from affekt.errors import UsageError
+from affekt.errors import UsageError, one_line
 from affekt.results import BoxXyxy
 from affekt.typed import MisfitError, parse_json, shown
 
@@ -168,7 +168,7 @@ def _csv_rows(text: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for row in reader:
             yield f"{path}, line {reader.line_num}", row
     except csv.Error as error:
-        raise UsageError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+        raise UsageError(f"{path}, line {reader.line_num}: not CSV ({one_line(error)})") from None
 
 
 def _json_rows(text: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

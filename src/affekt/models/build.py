@@ -13,12 +13,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from affekt.bundle import CropSize, Deviation, Labels
-from affekt.errors import BundleError
+from affekt.errors import BundleError, one_line
 from affekt.files import write_atomically
-from affekt.models.backbones import build_backbone, load_matching
+from affekt.models.backbones import build_backbone, is_finite, load_matching
 from affekt.models.encoder import features_of
 from affekt.models.zoo import output_shape
-from affekt.typed import MisfitError, Share, build, parse_json
+from affekt.typed import MisfitError, Share, build, parse_json, shown_key
 
 Spec = TypeVar("Spec")
 
@@ -159,8 +159,8 @@ def load_described(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Ten
     with safe_open(path, framework="pt") as stream:
         weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     for name, values in weights.items():
-        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
-            raise BundleError(f"{path}: {name} is not finite everywhere; train anew")
+        if not is_finite(values):
+            raise BundleError(f"{path}: {shown_key(name)} is not finite everywhere; train anew")
     return described, {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
 
 
@@ -192,7 +192,9 @@ def _description(path: Path) -> dict[str, Any]:
     except KeyError:
         raise BundleError(f"{path}: not a network saved by affekt train") from None
     except (OSError, SafetensorError, MisfitError) as error:
-        raise BundleError(f"{path}: not a network saved by affekt train ({error})") from None
+        raise BundleError(
+            f"{path}: not a network saved by affekt train ({one_line(error)})"
+        ) from None
     if not isinstance(described, dict):
         raise BundleError(f"{path}: its description is no table")
     return described

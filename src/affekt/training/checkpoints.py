@@ -15,6 +15,7 @@ import torch
 
 from affekt.errors import ConfigError, one_line
 from affekt.files import tidy, whole_file, write_atomically
+from affekt.models.backbones import is_finite
 from affekt.typed import MisfitError, parse_json, shown, shown_key
 
 CHECKPOINT, BEST = "last.ckpt", "best.safetensors"
@@ -106,7 +107,7 @@ def load_state(
             f"{path.parent}: holds a run of another recipe ({', '.join(other[:3])}); give run.out "
             "another folder or remove it"
         )
-    if not all(_is_finite(state.get(part)) for part in LEARNT):
+    if not all(map(is_finite, _tensors([state.get(part) for part in LEARNT]))):
         raise ConfigError(f"{path}: its weights are not finite; remove it to start anew")
     return state
 
@@ -203,10 +204,17 @@ def _flat(identity: str) -> dict[str, Any]:
     }
 
 
-def _is_finite(part: Any) -> bool:
-    """Whether the tensors in tables and lists of any nesting are."""
-    if isinstance(part, torch.Tensor):
-        return not part.is_floating_point() or bool(torch.isfinite(part).all())
-    if isinstance(part, Mapping):
-        return all(map(_is_finite, part.values()))
-    return not isinstance(part, list | tuple) or all(map(_is_finite, part))
+def _tensors(state: Any) -> Iterator[torch.Tensor]:
+    """Those in tables and lists of any nesting, which may hold themselves; each once."""
+    todo, seen = [state], set()
+    while todo:
+        part = todo.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, torch.Tensor):
+            yield part
+        elif isinstance(part, Mapping):
+            todo += part.values()
+        elif isinstance(part, list | tuple):
+            todo += part

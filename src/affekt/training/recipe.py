@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from affekt.errors import ConfigError, nearest
+from affekt.errors import ConfigError, nearest, one_line
 from affekt.typed import MisfitError, build, parse_toml, shown
 
 Recipe = TypeVar("Recipe")
@@ -117,7 +117,7 @@ def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, An
     try:
         content = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
+        raise ConfigError(f"{path}: cannot be read ({one_line(error)})") from None
     except MisfitError as error:
         raise ConfigError(f"{path}: {error}") from None
     for override in overrides:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from affekt.errors import DataError, MissingExtraError, OutputError, one_line
 from affekt.files import remove_abandoned, whole_file
-from affekt.typed import MisfitError, parse_json, shown_key
+from affekt.typed import MisfitError, parse_json, shown, shown_key
 
 try:
     import pyarrow as pa
@@ -128,6 +128,8 @@ def check_metadata(file: Path, meta: Mapping[str, str], *, keys: Sequence[str]) 
     for key in keys:
         if key not in meta:
             raise DataError(f"{file} is not an affekt manifest: its metadata lacks {key!r}")
+    if "\0" in meta.get("root", ""):
+        raise DataError(f"{file}: its root {shown(meta['root'])} is no folder's name")
 
 
 def read_note(file: Path, meta: Mapping[str, str]) -> dict[str, str]:
@@ -163,7 +165,8 @@ def check_columns(file: Path, names: Sequence[str], expected: Sequence[str]) -> 
     for name in expected:
         if names.count(name) != 1:
             problem = "has two columns" if name in names else "lacks the column"
-            raise DataError(f"{file} {problem} {name!r}, expected {', '.join(expected)}")
+            columns = one_line(", ".join(expected), longest=600)
+            raise DataError(f"{file} {problem} {shown(name)}, expected {columns}")
 
 
 def stream_records(file: Path, schema: Any) -> Iterator[dict[str, Any]]:

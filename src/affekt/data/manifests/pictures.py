@@ -8,7 +8,7 @@ from affekt.crops import face_matrix
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.npy import read_npy
 from affekt.data.manifests.row import Row
-from affekt.errors import DataError, MediaError
+from affekt.errors import DataError, MediaError, one_line
 from affekt.files import is_file
 from affekt.media import PIXEL_LIMIT, ImageRgb, read_picture, resize, to_rgb, warp
 
@@ -55,7 +55,7 @@ def read_array(file: Path) -> ImageRgb:
     try:
         return to_rgb(read_npy(file))
     except (OSError, ValueError) as error:
-        raise MediaError(f"{file}: not a readable array ({error})") from None
+        raise MediaError(f"{file}: not a readable array ({one_line(error)})") from None
     except MediaError as error:
         raise MediaError(f"{file}: {error}") from None
 

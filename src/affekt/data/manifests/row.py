@@ -16,6 +16,7 @@ from affekt.errors import DataError, nearest
 from affekt.heads import CATEGORIES_HEAD, PRIMARY_HEAD
 from affekt.labels import VAD, VAD_RANGE
 from affekt.results import BoxXyxy, Face
+from affekt.typed import shown
 
 SPLITS = ("train", "val", "test")
 LANDMARKS = 5
@@ -162,7 +163,7 @@ def _name_problem(row: Row, labels: Labels) -> str | None:
     for head, name in given:
         known = labels.get(head, ())
         if name not in known:
-            return f"unknown label {name!r} of {head}: {nearest(name, known)}"
+            return f"unknown label {shown(name)} of {head}: {nearest(name, known)}"
     return None
 
 

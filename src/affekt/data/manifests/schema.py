@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.data.manifests.row import Labels, Row, Vad, Vote
-from affekt.errors import DataError, MissingExtraError
+from affekt.errors import DataError, MissingExtraError, one_line
 from affekt.heads import PRIMARY_HEAD
 from affekt.labels import VAD
 from affekt.results import BoxXyxy, Face
@@ -84,7 +84,7 @@ def from_record(record: dict[str, Any], labels: Labels, file: Path) -> Row:
         return _row(record, labels)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"{file}: row {shown(record['id'])} lacks a part of a value ({error})"
+            f"{file}: row {shown(record['id'])} lacks a part of a value ({one_line(error)})"
         ) from None
 
 

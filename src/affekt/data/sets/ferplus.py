@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from affekt.data.manifests.locations import location_problem
-from affekt.errors import DataError
+from affekt.errors import DataError, one_line
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.typed import shown
 
@@ -129,7 +129,7 @@ def _records(file: Path) -> list[dict[str, str]]:
             lacking = [name for name in needed if name not in (reader.fieldnames or ())]
             records = [{name: row[name] or "" for name in needed} for row in reader if not lacking]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {file}: {error}") from error
+        raise DataError(f"cannot read {file}: {one_line(error)}") from error
     if lacking:
         raise DataError(f"{file} lacks the column {lacking[0]!r}, expected {', '.join(needed)}")
     for number, record in enumerate(records, start=2):

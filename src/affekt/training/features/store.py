@@ -23,7 +23,7 @@ from torch import Tensor
 
 from affekt.arrays import IntArray
 from affekt.data.manifests.npy import read_npy
-from affekt.errors import DataError, OutputError
+from affekt.errors import DataError, OutputError, one_line
 from affekt.files import write_atomically
 from affekt.typed import MisfitError, parse_json
 
@@ -243,7 +243,9 @@ def _read_index(folder: Path) -> dict[str, Any]:
     try:
         index = parse_json((folder / INDEX).read_bytes())
     except (OSError, MisfitError) as error:
-        raise DataError(f"{folder}: the feature store's index cannot be read ({error})") from None
+        raise DataError(
+            f"{folder}: the feature store's index cannot be read ({one_line(error)})"
+        ) from None
     if not (isinstance(index, dict) and isinstance(index.get("checks"), list)):
         raise DataError(f"{folder}: the feature store's index is not one")
     return index
@@ -255,7 +257,9 @@ def _open_arrays(folder: Path, layout: StoreLayout) -> dict[str, Array]:
         try:
             array = read_npy(_file(folder, name), mapped=True)
         except (OSError, ValueError) as error:
-            raise DataError(f"{_file(folder, name)}: truncated or damaged ({error})") from None
+            raise DataError(
+                f"{_file(folder, name)}: truncated or damaged ({one_line(error)})"
+            ) from None
         if array.shape != shape or array.dtype != layout.dtypes[name]:
             raise DataError(f"{_file(folder, name)}: holds {array.dtype} {array.shape}")
         arrays[name] = array

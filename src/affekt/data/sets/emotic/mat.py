@@ -103,7 +103,7 @@ def _check_variables(file: Path) -> None:
     if lacking:
         raise DataError(
             f"{file} is not EMOTIC's {MAT_NAME}, or not all of it: it holds "
-            f"{', '.join(names) or 'nothing'}, expected {', '.join(SPLITS)}"
+            f"{one_line(', '.join(names) or 'nothing')}, expected {', '.join(SPLITS)}"
         )
 
 
