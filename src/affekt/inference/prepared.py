@@ -12,6 +12,7 @@ from affekt.inference.find.turned import turn_image
 from affekt.inference.people import FindPeople, Sighting, as_given
 from affekt.inference.read.views import People
 from affekt.media import BUDGET, ImageRgb, Picture, Share, Source, name_of, read_any
+from affekt.media.native import give_back_memory
 from affekt.media.streams import error_line, may_wait, open_stream
 
 BATCH_PEOPLE, BATCH_PICTURES = 32, 8
@@ -19,6 +20,9 @@ BATCH_PEOPLE, BATCH_PICTURES = 32, 8
 
 BATCH_PIXELS = 32_000_000
 """And, where pictures are kept, as soon as they have that many pixels: memory stays flat."""
+
+LARGE_PIXELS = 16_000_000
+"""After a picture of that many, memory that malloc keeps is given back before the next is read."""
 
 Take = Callable[[People], Any]
 """See `affekt.inference.read.emotions.EmotionReader.take`."""
@@ -71,8 +75,12 @@ class Preparer:
         with BUDGET.share() as share:
             image = self._read(source, share)
             seen, inputs = self._look(image, source.name)
-        height, width = image.shape[:2]
-        return Prepared(source.name, width, height, seen, inputs, image if keep_image else None)
+            height, width = image.shape[:2]
+            kept = image if keep_image else None
+            del image
+            if width * height >= LARGE_PIXELS:
+                give_back_memory()
+        return Prepared(source.name, width, height, seen, inputs, kept)
 
     def _read(self, source: Source, share: Share) -> ImageRgb:
         try:
