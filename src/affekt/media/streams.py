@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import select
 import stat
+import sys
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -44,7 +46,7 @@ def open_stream(source: object, name: str) -> BinaryIO:
     if stream.seekable():
         return stream
     with stream:
-        return io.BytesIO(read_all(stream, name))
+        return io.BytesIO(read_all(_Pipe(stream), name))
 
 
 def may_wait(source: object) -> bool:
@@ -89,6 +91,23 @@ def error_line(error: BaseException) -> str:
     return one_line(getattr(error, "strerror", None) or error)
 
 
+class _Pipe:
+    """A pipe or device whose wait ends with a signal.
+
+    Python acts on signals between two calls: one that comes just before a read would wait for
+    that read to end, which may be never.
+    """
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self.stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        """What is there, once there is something."""
+        while sys.platform != "win32" and not select.select([self.stream], [], [], 0.2)[0]:
+            pass
+        return self.stream.raw.read(size) or b""
+
+
 def _from_start(stream: Readable, name: str) -> bytes:
     seekable = getattr(stream, "seekable", None)
     try:
@@ -99,7 +118,7 @@ def _from_start(stream: Readable, name: str) -> bytes:
     return read_all(stream, name)
 
 
-def _open(source: str | PathLike[str], name: str) -> BinaryIO:
+def _open(source: str | PathLike[str], name: str) -> io.BufferedReader:
     try:
         return Path(source).open("rb")
     except FileNotFoundError:
