@@ -13,7 +13,7 @@ from affekt.evaluation.resampling import Bootstrap
 from affekt.report import published
 from affekt.report.gallery import choose, picked_rows
 from affekt.report.page import evaluation_page, write_page
-from fakes.predictions import said_of_faces, said_of_fruit, said_of_people
+from fakes.predictions import said_of_faces, said_of_fruit, said_of_people, with_predicted
 
 
 class Reader(HTMLParser):
@@ -99,6 +99,7 @@ def test_published_figures_are_marked_where_they_do_not_compare():
 
 
 def test_without_thresholds_or_groups_the_page_says_so():
-    page = evaluation_page(judged(replace(said_of_people(40, threshold=None), groups={}), 5))
+    said = with_predicted(replace(said_of_fruit(40), groups={}), "shape", thresholds=None)
+    page = evaluation_page(judged(said, 5))
     assert "no thresholds, so it gives no label sets" in page
     assert "states no gender, age or source" in page

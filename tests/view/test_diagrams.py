@@ -5,10 +5,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from affekt.labels import CATEGORIES
+from affekt.labels import PRIMARY as LABELS
 from affekt.view import diagrams as plots
 
-K = len(CATEGORIES)
+K = len(LABELS)
+"""Seven: one row of small figures is full, one is not."""
 VALUES = np.linspace(5, 80, K)
 VALUES[3] = np.nan
 LINE = (np.array([0.0, 0.5, 1.0]), np.array([1.0, 0.4, 0.2]))
@@ -20,18 +21,18 @@ def ids(svg):
 
 FIGURES = {
     "bars": lambda: plots.plot_bars(
-        CATEGORIES,
+        LABELS,
         plots.Bars(VALUES, VALUES - 3, VALUES + 3, {"chance": VALUES / 2}),
         "average precision (%)",
         "bars",
     ),
     "recall": lambda: plots.plot_precision_recall(
-        CATEGORIES, [None, *[LINE] * (K - 1)], np.full(K, 0.2), "recall"
+        LABELS, [None, *[LINE] * (K - 1)], np.full(K, 0.2), "recall"
     ),
     "reliability": lambda: plots.plot_reliability_curves(
-        CATEGORIES, [LINE] * K, np.full(K, 0.02), "share", "reliability"
+        LABELS, [LINE] * K, np.full(K, 0.02), "share", "reliability"
     ),
-    "shares": lambda: plots.plot_shares(CATEGORIES, np.full((K, K), np.nan), "of all", "true"),
+    "shares": lambda: plots.plot_shares(LABELS, np.full((K, K), np.nan), "of all", "true"),
     "dimensions": lambda: plots.plot_dimensions(
         ("weight",), np.full((4, 1), np.nan), np.full((4, 1), 5.0), (0.0, 9.0), "weight"
     ),
@@ -55,10 +56,10 @@ def test_a_figure_is_the_same_every_time(drawn):
 
 def test_figures_of_one_page_share_no_id(drawn):
     found = [ids(svg) for svg in drawn.values()]
-    found.append(ids(plots.plot_shares(CATEGORIES, np.eye(K), "of all", "predicted")))
+    found.append(ids(plots.plot_shares(LABELS, np.eye(K), "of all", "predicted")))
     assert all(a.isdisjoint(b) for i, a in enumerate(found) for b in found[i + 1 :])
 
 
 def test_bars_stand_from_best_to_worst(drawn):
-    places = [drawn["bars"].index(f"<!-- {CATEGORIES[i]} -->") for i in (-1, 0, 3)]
+    places = [drawn["bars"].index(f"<!-- {LABELS[i]} -->") for i in (-1, 0, 3)]
     assert places == sorted(places)  # the undefined one comes last
