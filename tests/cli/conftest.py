@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from PIL import Image
 
 from affekt.bundle import Bundle
-from fakes.programs import MAIN
+from affekt.cli import main
+from fakes.programs import MAIN, Program
 
 PHOTO = Path(str(files("affekt") / "assets" / "astronaut.jpg"))
 
@@ -47,17 +49,36 @@ def folder(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def affekt(tiny_bundle: Bundle) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def affekt(capfdbinary: pytest.CaptureFixture[bytes]) -> Program:
+    """Runs the program in this process with words: exit code, standard output, standard error."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(word) for word in words])
+        out, err = capfdbinary.readouterr()
+        return int(stopped.value.code or 0), out.decode(), err.decode()
+
+    return run
+
+
+@pytest.fixture
+def predict(affekt: Program, tiny_bundle: Bundle) -> Program:
+    """Runs ``affekt predict`` in this process, with a tiny model."""
+    return partial(affekt, "predict", "--model", tiny_bundle.folder)
+
+
+@pytest.fixture
+def start(tiny_bundle: Bundle) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts ``affekt predict`` in a process of its own, with code to run before it."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*words: object, before: str = "", **options: object) -> subprocess.Popen[str]:
+    def begin(*words: object, before: str = "", **options: object) -> subprocess.Popen[str]:
         code = [sys.executable, "-c", before + MAIN, "predict", "--model", str(tiny_bundle.folder)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         started.append(subprocess.Popen([*code, *map(str, words)], **(pipes | options)))
         return started[-1]
 
-    yield start
+    yield begin
     for process in started:
         process.kill()
         process.communicate()
@@ -67,14 +88,16 @@ def affekt(tiny_bundle: Bundle) -> Iterator[Callable[..., subprocess.Popen[str]]
 def uninterrupted(
     folder: Path, tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
+    """The file of a run over all pictures that nobody stopped, by format."""
     made = tmp_path_factory.mktemp("whole")
 
     def get(kind: str) -> Path:
         target = made / f"r.{kind}"
         if not target.exists():
             words = ["predict", "--model", str(tiny_bundle.folder), str(folder), "-o", str(target)]
-            done = subprocess.run([sys.executable, "-c", MAIN, *words], check=False)
-            assert done.returncode == 1  # one picture is damaged
+            with pytest.raises(SystemExit) as stopped:
+                main(words)
+            assert stopped.value.code == 1  # one picture is damaged
         return target
 
     return get

@@ -13,21 +13,9 @@ from affekt.cli import main
 from affekt.errors import BundleError, ConfigError, DataError, MediaError, UsageError
 from affekt.labels import PRIMARY
 
-AFFEKT = [sys.executable, "-c", "from affekt.cli import main; main()"]
 HEAVY = {
     "numpy", "PIL", "onnxruntime", "pyarrow", "scipy", "sklearn", "matplotlib", "torch", "timm",
 }  # fmt: skip
-
-
-@pytest.fixture
-def affekt(capfd: pytest.CaptureFixture[str]):
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main([str(word) for word in words])
-        out, err = capfd.readouterr()
-        return int(stopped.value.code or 0), out, err
-
-    return run
 
 
 def test_help_imports_nothing_heavy() -> None:

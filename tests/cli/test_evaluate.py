@@ -11,23 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from affekt.bundle import Bundle
-from affekt.cli import main
 from affekt.data.manifests.manifest import Manifest
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def affekt(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs the program with words and gives its exit code, standard output and standard error."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main([str(word) for word in words])
-        out, err = capfd.readouterr()
-        return int(str(stopped.value.code)), out, err
-
-    return run
+from fakes.programs import Program
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +24,7 @@ def manifest(
 
 
 def test_people_are_measured(
-    affekt: Run, tiny_context: Bundle, manifest: Path, tmp_path: Path
+    affekt: Program, tiny_context: Bundle, manifest: Path, tmp_path: Path
 ) -> None:
     rows = tmp_path / "rows.parquet"
     words = ("evaluate", tiny_context.folder, "--data", manifest)
@@ -53,7 +38,7 @@ def test_people_are_measured(
 
 
 def test_two_models_are_compared(
-    affekt: Run, tiny_context: Bundle, write_context: Callable[..., Bundle], manifest: Path,
+    affekt: Program, tiny_context: Bundle, write_context: Callable[..., Bundle], manifest: Path,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     other = write_context(tmp_path / "other", seed=3, name="other")
@@ -68,7 +53,7 @@ def test_two_models_are_compared(
 
 @pytest.mark.parametrize("option", ["--confusion", "--reliability"])
 def test_drawings_of_a_single_label_need_such_a_head(
-    affekt: Run, tiny_context: Bundle, manifest: Path, tmp_path: Path, option: str
+    affekt: Program, tiny_context: Bundle, manifest: Path, tmp_path: Path, option: str
 ) -> None:
     words = ("evaluate", tiny_context.folder, "--data", manifest, option, tmp_path / "a.png")
     code, out, err = affekt(*words)
@@ -76,7 +61,7 @@ def test_drawings_of_a_single_label_need_such_a_head(
 
 
 def test_two_face_models_are_compared_and_reported(
-    affekt: Run, tiny_bundle: Bundle, write_face_model: Callable[..., Bundle],
+    affekt: Program, tiny_bundle: Bundle, write_face_model: Callable[..., Bundle],
     write_faces: Callable[..., Any], tmp_path: Path,
 ) -> None:  # fmt: skip
     data = write_faces(tmp_path / "faces", counts={"test": 3}).path
@@ -96,7 +81,9 @@ def test_two_face_models_are_compared_and_reported(
     assert "Recall by label" in text and text.count("data:image/jpeg") == 3
 
 
-def test_options_of_faces_are_refused(affekt: Run, tiny_context: Bundle, manifest: Path) -> None:
+def test_options_of_faces_are_refused(
+    affekt: Program, tiny_context: Bundle, manifest: Path
+) -> None:
     code, out, err = affekt(
         "evaluate", tiny_context.folder, "--data", manifest, "--protocol", "majority"
     )
@@ -104,7 +91,7 @@ def test_options_of_faces_are_refused(affekt: Run, tiny_context: Bundle, manifes
 
 
 def test_models_and_manifests_that_do_not_fit(
-    *, affekt: Run, tiny_bundle: Bundle, tiny_context: Bundle, manifest: Path,
+    *, affekt: Program, tiny_bundle: Bundle, tiny_context: Bundle, manifest: Path,
     write_faces: Callable[..., Any], tmp_path: Path,
 ) -> None:  # fmt: skip
     face = tiny_bundle.folder
@@ -118,7 +105,7 @@ def test_models_and_manifests_that_do_not_fit(
 
 
 def test_report_writes_one_page(
-    affekt: Run, tiny_context: Bundle, manifest: Path, tmp_path: Path
+    affekt: Program, tiny_context: Bundle, manifest: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "page.html"
     words = ("report", "--model", tiny_context.folder, "--data", manifest, "--out", page)

@@ -8,20 +8,8 @@ from pathlib import Path
 import pytest
 
 from affekt.bundle import Bundle
-from affekt.cli import main
 from affekt.data.manifests.manifest import Manifest
-
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def affekt(capfd: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: object) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main([str(word) for word in words])
-        return int(str(stopped.value.code)), capfd.readouterr().err
-
-    return run
+from fakes.programs import Program
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -45,9 +33,9 @@ def own(tiny_context: Bundle, tmp_path: Path) -> Path:
     return tmp_path / "models" / tiny_context.folder.name
 
 
-def refused(run: Run, folder: Path, *words: object) -> str:
+def refused(run: Program, folder: Path, *words: object) -> str:
     before = contents(folder)
-    code, err = run(*words)
+    code, _, err = run(*words)
     assert code == 2, err
     assert err.startswith("affekt: error: ") and err.count("\n") == 1
     assert "would overwrite" in err or "is also" in err
@@ -57,7 +45,9 @@ def refused(run: Run, folder: Path, *words: object) -> str:
 
 @pytest.mark.parametrize("option", ["--output", "--predictions"])
 @pytest.mark.parametrize("what", ["manifest", "picture", "bundle"])
-def test_evaluate(affekt: Run, people: Path, own: Path, tmp_path: Path, *, what: str, option: str):
+def test_evaluate(
+    affekt: Program, people: Path, own: Path, tmp_path: Path, *, what: str, option: str
+):
     target = {
         "manifest": people, "picture": people.parent / "test-0.png", "bundle": own / "CARD.md",
     }[what]  # fmt: skip
@@ -67,7 +57,9 @@ def test_evaluate(affekt: Run, people: Path, own: Path, tmp_path: Path, *, what:
 
 
 @pytest.mark.parametrize("option", ["--confusion", "--reliability"])
-def test_evaluate_faces(affekt: Run, faces: Path, tiny_bundle: Bundle, tmp_path: Path, option: str):
+def test_evaluate_faces(
+    affekt: Program, faces: Path, tiny_bundle: Bundle, tmp_path: Path, option: str
+):
     (tmp_path / "link").hardlink_to(faces)
     words = ("evaluate", tiny_bundle.folder, "--data", faces, "--split", "val")
     refused(affekt, tmp_path, *words, option, tmp_path / "link")
@@ -76,23 +68,23 @@ def test_evaluate_faces(affekt: Run, faces: Path, tiny_bundle: Bundle, tmp_path:
     assert "is also" in refused(affekt, tmp_path, *words, *same)
 
 
-def test_report(affekt: Run, people: Path, own: Path, tmp_path: Path) -> None:
+def test_report(affekt: Program, people: Path, own: Path, tmp_path: Path) -> None:
     words = ("report", "--model", own, "--data", people, "--out")
     for target in (people, people.parent / "test-1.png", own / "bundle.json"):
         refused(affekt, tmp_path, *words, target)
 
 
-def test_ensemble(affekt: Run, people: Path, own: Path, tmp_path: Path) -> None:
+def test_ensemble(affekt: Program, people: Path, own: Path, tmp_path: Path) -> None:
     refused(affekt, tmp_path, "ensemble", own, own, "--data", people, "--out", own)
 
 
-def test_demo(affekt: Run, tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_demo(affekt: Program, tiny_bundle: Bundle, tmp_path: Path) -> None:
     bundle = shutil.copytree(tiny_bundle.folder, tmp_path / "bundle")
     (tmp_path / "astronaut.jpg").symlink_to(bundle / "model.onnx")
     refused(affekt, tmp_path, "demo", "--model", bundle, "--out", tmp_path)
 
 
-def test_prepare(affekt: Run, tmp_path: Path) -> None:
+def test_prepare(affekt: Program, tmp_path: Path) -> None:
     picture = tmp_path / "set" / "train" / "happy" / "a.png"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(b"picture")
@@ -102,7 +94,7 @@ def test_prepare(affekt: Run, tmp_path: Path) -> None:
         refused(affekt, tmp_path, *words)
 
 
-def test_export_and_train(affekt: Run, faces: Path, tmp_path: Path) -> None:
+def test_export_and_train(affekt: Program, faces: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     out = tmp_path / "out"
     out.mkdir()

@@ -1,5 +1,6 @@
 """Where `affekt predict` writes: never over an input, any name, any stream."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_a_copy_that_cannot_be_written_stops_nothing(affekt, photo: Path, tmp_path: Path) -> None:
+def test_a_copy_that_cannot_be_written_stops_nothing(predict, photo: Path, tmp_path: Path) -> None:
     source, copies = tmp_path / "in", tmp_path / "copies"
     source.mkdir()
     long, wide = "x" * 250 + ".bmp", "wide.webp"
@@ -31,7 +32,7 @@ def test_a_copy_that_cannot_be_written_stops_nothing(affekt, photo: Path, tmp_pa
         image.resize((16_384, 8)).save(source / "wide.png")
     (source / "wide.png").rename(source / wide)
     (copies / "a.jpg" / "in the way").mkdir(parents=True)
-    code, out, err = run(affekt, source, "--annotate", copies)
+    code, out, err = predict(source, "--annotate", copies)
     assert code == 1, err
     assert len(json.loads(out)) == 4, err
     assert err.count("affekt: error: ") == err.count("\n") == 3
@@ -43,7 +44,7 @@ def test_a_copy_that_cannot_be_written_stops_nothing(affekt, photo: Path, tmp_pa
 @pytest.mark.parametrize("how", ["path", "symbolic", "hard"])
 @pytest.mark.parametrize("what", ["picture", "boxes", "bundle", "annotate"])
 def test_no_input_is_overwritten(
-    affekt, photo: Path, tiny_bundle: Bundle, tmp_path: Path, *, what: str, how: str
+    predict, photo: Path, tiny_bundle: Bundle, tmp_path: Path, *, what: str, how: str
 ) -> None:
     picture, boxes = tmp_path / "p.jpg", tmp_path / "boxes.csv"
     shutil.copy(photo, picture)
@@ -60,19 +61,19 @@ def test_no_input_is_overwritten(
     words = ["--annotate", target.parent] if what == "annotate" else ["-o", target, "-f", "json"]
     before = files[what].read_bytes()
     words += ["--boxes", boxes, "--model", bundle]
-    code, out, err = run(affekt, picture, *words)
+    code, out, err = predict(picture, *words)
     assert (code, out) == (2, "")
     assert "would overwrite" in err and "which is read" in err and err.count("\n") == 1
     assert files[what].read_bytes() == before
 
 
 def test_a_linked_output_is_followed_and_keeps_its_mode(
-    affekt, photo: Path, tmp_path: Path
+    predict, photo: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "real.json").write_text("old")
     (tmp_path / "real.json").chmod(0o600)
     (tmp_path / "r.json").symlink_to("real.json")
-    assert run(affekt, photo, "-o", tmp_path / "r.json")[0] == 0
+    assert predict(photo, "-o", tmp_path / "r.json")[0] == 0
     assert (tmp_path / "r.json").is_symlink()
     assert len(json.loads((tmp_path / "real.json").read_text())) == 1
     assert (tmp_path / "real.json").stat().st_mode & 0o777 == 0o600
@@ -87,22 +88,23 @@ def test_every_name_comes_back(folder: Path, uninterrupted, kind: str) -> None:
     assert found == {path.name for path in folder.iterdir()} - {"07.jpg"} - nobody
 
 
-def test_a_relative_name_is_no_formula(affekt, folder: Path, tmp_path: Path) -> None:
-    _, out, _ = run(affekt, "=1+1.jpg", "'tis.jpg", "-f", "csv", cwd=folder)
+def test_a_relative_name_is_no_formula(predict, folder: Path) -> None:
+    with contextlib.chdir(folder):
+        _, out, _ = predict("=1+1.jpg", "'tis.jpg", "-f", "csv")
     cells = [line.split(",")[0] for line in out.splitlines()]
     assert cells == ["source", "'=1+1.jpg", "''tis.jpg"]
 
 
-def test_names_do_not_steer_a_terminal(affekt, folder: Path, tmp_path: Path) -> None:
+def test_names_do_not_steer_a_terminal(start, predict, folder: Path, tmp_path: Path) -> None:
     evil = "\x1b]52;c;eA==\x07.jpg"
     (tmp_path / evil).write_bytes(b"no picture")
     broken = ["-o", f"{evil}/x.json", evil]
-    for words in ([tmp_path / evil], [f"{evil}/missing"], broken, [*broken, "--debug"]):
-        _, _, err = run(affekt, *words)
+    said = [predict(*words)[2] for words in ([tmp_path / evil], [f"{evil}/missing"], broken)]
+    for err in (*said, run(start, *broken, "--debug")[2]):
         assert "\\x1b]52;c;eA==\\x07" in err
         assert not any(ord(character) < 32 for character in err.replace("\n", ""))
     main, terminal = os.openpty()
-    process = affekt("-f", "csv", folder / evil, stdout=terminal, stderr=subprocess.DEVNULL)
+    process = start("-f", "csv", folder / evil, stdout=terminal, stderr=subprocess.DEVNULL)
     assert process.wait(30) == 0
     os.close(terminal)
     shown = os.read(main, 100_000)
@@ -111,17 +113,15 @@ def test_names_do_not_steer_a_terminal(affekt, folder: Path, tmp_path: Path) -> 
     assert b"\x1b" not in shown
 
 
-def test_closed_standard_streams(affekt, photo: Path, tmp_path: Path) -> None:
-    target = tmp_path / "r.json"
+def test_closed_standard_streams(start, photo: Path, tmp_path: Path) -> None:
     closing = "import os; os.close({}); "
     restart = "import sys; os.execv(sys.executable, [sys.executable, '-c', {!r}, *sys.argv[1:]]);"
     for number in (0, 1, 2):
+        target = tmp_path / f"{number}.json"
         before = closing.format(number) + restart.format(MAIN)
-        process = affekt(photo, "-o", target, before=before)
-        process.communicate(timeout=30)
-        assert process.returncode == 0
+        assert run(start, photo, "-o", target, before=before)[0] == 0
         assert len(json.loads(target.read_text())) == 1
-    code, _, err = run(affekt, photo, before=closing.format(1) + restart.format(MAIN))
+    code, _, err = run(start, photo, before=closing.format(1) + restart.format(MAIN))
     assert (code, err) == (
         2, "affekt: error: standard output is closed: name a file with --output\n"
     )  # fmt: skip

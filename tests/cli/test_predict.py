@@ -4,8 +4,7 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,27 +14,13 @@ from PIL import Image
 
 from affekt import media
 from affekt.bundle import Bundle
-from affekt.cli import main
 from affekt.cli.copies import annotated_names
 from affekt.cli.predict import PIXEL_LIMIT
 from affekt.labels import CATEGORIES, PRIMARY
 from affekt.output.table import Labels, columns_for
+from fakes.programs import Program, run
 
 PHOTO = Path(str(files("affekt") / "assets" / "astronaut.jpg"))
-AFFEKT = [sys.executable, "-c", "from affekt.cli import main; main()"]
-
-
-@pytest.fixture
-def predict(tiny_bundle: Bundle, capfdbinary: pytest.CaptureFixture[bytes]):
-    """Runs ``affekt predict`` in this process: exit code, standard output, standard error."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main(["predict", "--model", str(tiny_bundle.folder), *map(str, words)])
-        out, err = capfdbinary.readouterr()
-        return int(stopped.value.code or 0), out.decode(), err.decode()
-
-    return run
 
 
 def one_line(err: str, *parts: str) -> bool:
@@ -194,42 +179,30 @@ def test_a_wrong_call_is_refused_before_any_work(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
-def test_a_full_disk_is_one_line(tiny_bundle: Bundle, photo: Path, kind: str) -> None:
-    words = ["predict", "--model", str(tiny_bundle.folder), "--format", kind, str(photo)]
+def test_a_full_disk_is_one_line(start, predict, photo: Path, kind: str) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [*AFFEKT, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
-    assert done.returncode == 1
-    assert one_line(done.stderr, "space")
-    done = subprocess.run(
-        [*AFFEKT, *words, "--output", "/dev/full"], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert one_line(done.stderr, "/dev/full", "space")
+        code, _, err = run(start, photo, "--format", kind, stdout=full)
+    assert code == 1
+    assert one_line(err, "space")
+    code, out, err = predict(photo, "--format", kind, "--output", "/dev/full")
+    assert (code, out) == (1, "")
+    assert one_line(err, "/dev/full", "space")
 
 
-def test_a_closed_pipe_is_quiet(tiny_bundle: Bundle, photo: Path) -> None:
-    words = ["predict", "--model", str(tiny_bundle.folder), "--format", "jsonl", *[str(photo)] * 99]
-    process = subprocess.Popen([*AFFEKT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stderr is not None
+def test_a_closed_pipe_is_quiet(start, photo: Path) -> None:
+    process = start("--format", "jsonl", *[photo] * 99)
     process.stdout.readline()
     process.stdout.close()
     err = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(20), err) == (141, b"")
+    assert (process.wait(20), err) == (141, "")
 
 
-def test_stdin(tiny_bundle: Bundle, photo: Path) -> None:
-    done = subprocess.run(
-        [*AFFEKT, "predict", "--model", str(tiny_bundle.folder), "-"],
-        input=photo.read_bytes(),
-        capture_output=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    [frame] = json.loads(done.stdout)
+def test_stdin(start, photo: Path) -> None:
+    with photo.open("rb") as picture:
+        code, out, err = run(start, "-", stdin=picture)
+    assert (code, err) == (0, "")
+    [frame] = json.loads(out)
     assert frame["source"] == "-"
     assert len(frame["people"]) == 1
 
@@ -283,16 +256,9 @@ def test_copies_of_many_sources_never_meet() -> None:
 
 
 @pytest.fixture
-def in_context(tiny_context: Bundle, capfdbinary: pytest.CaptureFixture[bytes]):
+def in_context(affekt: Program, tiny_context: Bundle) -> Program:
     """Runs ``affekt predict`` with the tiny context model."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main(["predict", "--model", str(tiny_context.folder), *map(str, words)])
-        out, err = capfdbinary.readouterr()
-        return int(stopped.value.code or 0), out.decode(), err.decode()
-
-    return run
+    return partial(affekt, "predict", "--model", tiny_context.folder)
 
 
 def test_a_context_model_gives_categories_and_vad(in_context, photo: Path) -> None:

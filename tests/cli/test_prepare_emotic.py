@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from affekt.cli import main
 from affekt.data.manifests.manifest import Manifest
-
-Run = Callable[..., tuple[int, str, str]]
+from fakes.programs import Program
 
 
 @pytest.fixture
-def prepare(capfd: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main(["prepare", "emotic", *map(str, words)])
-        out, err = capfd.readouterr()
-        return int(stopped.value.code or 0), out, err
-
-    return run
+def prepare(affekt: Program) -> Program:
+    return partial(affekt, "prepare", "emotic")
 
 
 def test_the_summary_and_the_report_are_written(
-    prepare: Run, tiny_emotic: Path, tmp_path: Path
+    prepare: Program, tiny_emotic: Path, tmp_path: Path
 ) -> None:
     code, out, err = prepare(tiny_emotic, "-o", tmp_path / "out", "--report", tmp_path / "a" / "b")
     assert code == 0
@@ -43,14 +35,14 @@ def test_the_summary_and_the_report_are_written(
     assert (code, json.loads(out)["reused"]) == (0, True)
 
 
-def test_labels_only_needs_no_picture(prepare: Run, tiny_emotic: Path, tmp_path: Path) -> None:
+def test_labels_only_needs_no_picture(prepare: Program, tiny_emotic: Path, tmp_path: Path) -> None:
     code, out, _ = prepare(tiny_emotic, "-o", tmp_path / "out", "--labels-only")
     assert code == 0
     assert json.loads(out)["used"]["train"] == 10
 
 
 def test_options_that_do_not_fit_are_refused(
-    prepare: Run, tiny_emotic: Path, tmp_path: Path
+    prepare: Program, tiny_emotic: Path, tmp_path: Path
 ) -> None:
     words = (tiny_emotic, "-o", tmp_path / "out", "--face-detector", "x.onnx", "--no-faces")
     code, out, err = prepare(*words)
@@ -58,7 +50,7 @@ def test_options_that_do_not_fit_are_refused(
     assert "does not go with" in err
 
 
-def test_a_set_that_is_none_is_one_line(prepare: Run, tmp_path: Path) -> None:
+def test_a_set_that_is_none_is_one_line(prepare: Program, tmp_path: Path) -> None:
     code, out, err = prepare(tmp_path, "-o", tmp_path / "out")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("affekt: error: no annotations of EMOTIC")

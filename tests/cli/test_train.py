@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from affekt.cli import main
+from fakes.programs import Program
 
 pytest.importorskip("torch")
-
-Run = Callable[..., tuple[int, str, str]]
 
 RECIPE = """
 [run]
@@ -40,18 +38,7 @@ def recipe(tmp_path: Path, write_faces: Callable[..., object]) -> Path:
     return path
 
 
-@pytest.fixture
-def affekt(capfd: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main(list(map(str, words)))
-        out, err = capfd.readouterr()
-        return int(stopped.value.code or 0), out, err
-
-    return run
-
-
-def test_a_run_says_what_it_leaves_out_and_how_to_go_on(affekt: Run, recipe: Path) -> None:
+def test_a_run_says_what_it_leaves_out_and_how_to_go_on(affekt: Program, recipe: Path) -> None:
     words = ["train", recipe]
     best = f"{recipe.parent / 'run' / 'best.safetensors'}\n"
     code, out, err = affekt(*words)
@@ -65,7 +52,7 @@ def test_a_run_says_what_it_leaves_out_and_how_to_go_on(affekt: Run, recipe: Pat
     assert err.splitlines()[-1].endswith("all 1 epochs are done; raise optim.epochs to go on")
 
 
-def test_a_divergence_is_one_line_and_exit_code_1(affekt: Run, recipe: Path) -> None:
+def test_a_divergence_is_one_line_and_exit_code_1(affekt: Program, recipe: Path) -> None:
     words = ["train", recipe, "--set", "optim.lr=1e30", "--set", "optim.epochs=3"]
     code, out, err = affekt(*words)
     assert (code, out) == (1, "")

@@ -12,12 +12,15 @@ import pytest
 
 from affekt.files import unfinished
 
+Program = Callable[..., tuple[int, str, str]]
+"""Takes words; gives exit code, standard output and standard error."""
+
 FORMATS = ("json", "jsonl", "csv", "parquet")
 ODD_NAMES = (b"caf\xe9.jpg", b"=1+1.jpg", b"'tis.jpg", b"a\rb\nc.jpg", b"\x1b]52;c;eA==\x07.jpg")
 MAIN = "from affekt.cli import main; main()"
 FILLS_UP = (
     "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-    "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000));"
 )
 
 

@@ -118,6 +118,8 @@ class Results:
     ) -> None:
         self.earlier.close()
         if self._output is None:
+            if self._stream is not None:
+                self._stream.abandon()
             return
         with shielded():
             lost = self._stream is not None and isinstance(error, WriteError | ClosedPipeError)
