@@ -192,22 +192,19 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root / "best.safetensors", made.manifest
 
 
-@pytest.mark.parametrize("precision", ["fp16"])
 def test_export_gives_a_bundle_that_models_lists(
-    affekt, checkpoint: tuple[Path, Path], tmp_path: Path, monkeypatch, precision: str
+    *, affekt, tiny_bundle: Bundle, checkpoint: tuple[Path, Path], tmp_path: Path, monkeypatch
 ) -> None:
     network, manifest = checkpoint
-    out = tmp_path / "mine"
-    code, printed, err = affekt(
-        "export", network, "--out", out, "--name", "mine", "--calibrate", manifest,
-        "--precision", precision, "--licence", "CC0-1.0",
-    )  # fmt: skip
-    assert (code, printed) == (0, f"{out}\n"), err
-    code, text, _ = affekt("evaluate", "--model", out, "--data", manifest, "--split", "val")
-    assert json.loads(text)["n"] == 14
-    (tmp_path / "e.json").write_text(text)
+    out, figures = tmp_path / "mine", tmp_path / "e.json"
+    measure = ("evaluate", "--data", manifest, "--split", "val", "--model")
+    figures.write_text(affekt(*measure, tiny_bundle.folder)[1])
     words = ["export", network, "--out", out, "--name", "mine", "--calibrate", manifest]
-    assert affekt(*words, "--figures", f"mine={tmp_path / 'e.json'}")[0] == 0
+    code, printed, err = affekt(
+        *words, "--precision", "fp16", "--licence", "CC0-1.0", "--figures", f"mine={figures}"
+    )
+    assert (code, printed) == (0, f"{out}\n"), err
+    assert json.loads(affekt(*measure, out)[1])["n"] == 14
     monkeypatch.setenv("AFFEKT_MODELS", str(tmp_path))
     assert "figures  mine val, n = 14: accuracy " in affekt("models")[1]
     code, _, err = affekt(*words, "--figures", "mine")
