@@ -113,5 +113,15 @@ def test_report_writes_one_page(
     assert (code, out, err) == (0, "", "")
     text = page.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>") and text.count("data:image/jpeg") == 3
-    code, _, err = affekt(*words[:-1], tmp_path / "none" / "page.html", "--gallery", 0)
+    assert text.endswith("</html>\n") and list(tmp_path.iterdir()) == [page]
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_any_work(
+    affekt: Program, tiny_context: Bundle, manifest: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr("affekt.evaluation.evaluate.evaluate", None)
+    page = tmp_path / "none" / "page.html"
+    code, _, err = affekt(
+        "report", "--model", tiny_context.folder, "--data", manifest, "--out", page
+    )
     assert code == 2 and "cannot be written" in err

@@ -7,12 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from affekt.errors import OutputError
 from affekt.evaluation.evaluate import judge
 from affekt.evaluation.resampling import Bootstrap
 from affekt.report import published
 from affekt.report.gallery import choose, picked_rows
-from affekt.report.page import evaluation_page, write_page
+from affekt.report.page import evaluation_page
 from fakes.predictions import said_of_faces, said_of_fruit, said_of_people, with_predicted
 
 
@@ -61,7 +60,7 @@ def page_of(name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_page_is_whole_and_loads_nothing(name, tmp_path):
+def test_the_page_is_whole_and_loads_nothing(name):
     page, (said, titles) = page_of(name), PAGES[name]
     reader = Reader()
     reader.feed(page)
@@ -75,10 +74,6 @@ def test_the_page_is_whole_and_loads_nothing(name, tmp_path):
         assert f"<h2>{title}</h2>" in page
     assert page.count("<article>") == 6 and page.count('<img src="data:,"') == 6
     assert f"bootstrap 95% by {'fruit' if name == 'fruit' else said.unit}, 10" in page
-    write_page(tmp_path / "page.html", page)
-    assert (tmp_path / "page.html").read_text(encoding="utf-8") == page
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_page(tmp_path / "missing" / "page.html", page)
 
 
 def test_what_is_missing_or_was_seen_is_said():

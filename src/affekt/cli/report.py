@@ -11,6 +11,7 @@ import typer
 from affekt.cli.inputs import bundle_files, manifest_files
 from affekt.cli.progress import progress_bar
 from affekt.files import refuse_overwrite
+from affekt.output.sink import text_output
 
 
 def report(
@@ -36,14 +37,16 @@ def report(
     from affekt.evaluation.evaluate import evaluate  # noqa: PLC0415
     from affekt.evaluation.reading.sets import kind_of  # noqa: PLC0415
     from affekt.report.gallery import choose, chosen_pictures, picked_rows  # noqa: PLC0415
-    from affekt.report.page import evaluation_page, write_page  # noqa: PLC0415
+    from affekt.report.page import evaluation_page  # noqa: PLC0415
 
     manifest = Manifest.open(data)
     name = model or kind_of(manifest).model
     refuse_overwrite({"--out": out}, chain(bundle_files(name), manifest_files(data)))
-    with progress_bar(kind_of(manifest).noun) as progress:
-        result = evaluate(find_bundle(name), manifest, split, threads=threads, progress=progress)
-    chosen = choose(result.predictions, gallery) if gallery else []
-    keys = picked_rows(result.predictions, chosen)
-    pictures = dict(chosen_pictures(manifest, keys, blur=blur)) if keys else {}
-    write_page(out, evaluation_page(result, chosen, pictures))
+    with text_output(str(out)) as write:
+        with progress_bar(kind_of(manifest).noun) as progress:
+            bundle = find_bundle(name)
+            result = evaluate(bundle, manifest, split, threads=threads, progress=progress)
+        chosen = choose(result.predictions, gallery) if gallery else []
+        keys = picked_rows(result.predictions, chosen)
+        pictures = dict(chosen_pictures(manifest, keys, blur=blur)) if keys else {}
+        write(evaluation_page(result, chosen, pictures))

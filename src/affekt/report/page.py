@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from affekt.errors import MissingExtraError, OutputError
+from affekt.errors import MissingExtraError
 from affekt.evaluation.evaluation import Evaluation
 from affekt.evaluation.figures import GEOMETRY
 from affekt.evaluation.groups import warnings_of
 from affekt.evaluation.predictions import skipped_line
-from affekt.files import write_atomically
 from affekt.heads import Kind
 from affekt.report.gallery import Choice, RowKey, cards_of
 from affekt.report.sections import Block, Section, head_sections
@@ -62,18 +61,6 @@ def evaluation_page(
         sections=[*_sections(evaluation), *cards],
         foot=f"{evaluation.data}. Made by affekt {version('affekt')}.",
     )
-
-
-def write_page(path: str | Path, page: str) -> None:
-    """Writes a page whole or not at all.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    try:
-        write_atomically(Path(path), page.encode())
-    except OSError as error:
-        raise OutputError(f"{path}: the page cannot be written ({error.strerror})") from None
 
 
 def _lines(evaluation: Evaluation) -> list[str]:
