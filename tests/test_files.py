@@ -169,6 +169,18 @@ def test_of_many_that_start_at_once_one_writes_at_a_time(tmp_path: Path) -> None
     assert log.read_text() == "+\n-\n" * codes.count(0)
 
 
+def test_a_working_file_that_goes_away_during_the_look_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when another process steps back between the list of a folder and the look at its files."""
+    writing, leaving = WorkingFile(tmp_path / "r"), WorkingFile(tmp_path / "r")
+    entries = list(os.scandir(tmp_path))
+    leaving.discard()
+    monkeypatch.setattr("os.scandir", lambda _: iter(entries))
+    assert unfinished(tmp_path / "r") == [writing.path]
+    writing.discard()
+
+
 @posix
 @pytest.mark.parametrize("name", ["/dev/null", "/dev/stdout", "/dev/fd/1"])
 def test_devices_are_written_and_never_replaced(name: str) -> None:

@@ -167,11 +167,12 @@ def unfinished(path: str | Path, mark: str | None = None) -> list[Path]:
         rf"{re.escape(_stem(final.name))}\.{'([0-9a-f]{8})?' if mark is None else mark}"
         rf"[0-9a-f]{{8}}{re.escape(SUFFIX)}"
     )
-    try:
-        found = [entry for entry in os.scandir(final.parent) if pattern.fullmatch(entry.name)]
-        times = {entry.path: entry.stat(follow_symlinks=False).st_mtime_ns for entry in found}
-    except OSError:
-        return []
+    times: dict[str, int] = {}
+    with suppress(OSError):
+        for entry in os.scandir(final.parent):
+            if pattern.fullmatch(entry.name):
+                with suppress(FileNotFoundError):  # its writer took it away meanwhile
+                    times[entry.path] = entry.stat(follow_symlinks=False).st_mtime_ns
     return [Path(path) for path in sorted(times, key=times.__getitem__, reverse=True)]
 
 
