@@ -48,7 +48,7 @@ def photos_note(photos: list[Path], given: bool) -> dict[str, Any]:
 
 
 def large_photos() -> list[Path]:
-    """Six files of 2.6 megapixels with 1, 2 and 6 faces, on a blurred ground."""
+    """Files of 2.6 megapixels with 1, 2 and 6 faces, so many that a stream flows."""
     astronaut = Image.fromarray(_astronaut())
     folder, made = _empty("large"), []
     for side, count in SIDES:
@@ -56,7 +56,7 @@ def large_photos() -> list[Path]:
         for i in range(count):
             place = (10 + i % 3 * (side + 10), i // 3 * (side + 10))
             picture.paste(astronaut.resize((side, side), Image.Resampling.BICUBIC), place)
-        for number in range(2):
+        for number in range(8):
             made.append(folder / f"{count}_{number}.jpg")
             write_picture(made[-1], np.asarray(picture))
     return made
