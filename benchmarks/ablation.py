@@ -23,12 +23,12 @@ from lightning_fabric import Fabric
 
 import output
 from affekt.arrays import FloatArray
-from affekt.data.torch.people import PersonDataset
+from affekt.data.torch.dataset import RowDataset
 from affekt.errors import UsageError
 from affekt.evaluation.figures import PERCENT, measure
 from affekt.evaluation.predictions import Output
 from affekt.evaluation.resampling import Bootstrap, Estimate, Rule, Sampled, estimate, sample
-from affekt.heads import Kind
+from affekt.heads import CATEGORIES_HEAD, VAD_HEAD, Kind
 from affekt.labels import CATEGORIES, VAD
 from affekt.report.cells import interval_text
 from affekt.training.context_build import network_of
@@ -61,7 +61,7 @@ def main() -> None:
         outputs = [_outputs(variant, seed, people) for seed in options.seeds]
         samples[name] = _samples(people.dataset, outputs)
         print(name, f"{samples[name].own['map']:.4f}", flush=True)
-    figures = _figures(samples) | {"people": people.dataset.persons, "seeds": options.seeds}
+    figures = _figures(samples) | {"people": people.dataset.subjects, "seeds": options.seeds}
     output.write("ablation", figures, _page(figures))
 
 
@@ -126,24 +126,25 @@ def _outputs(config: ContextConfig, seed: int, people: People) -> tuple[FloatArr
     return 1 / (1 + np.exp(-logits)), vad
 
 
-def _samples(dataset: PersonDataset, outputs: Outputs) -> Sampled[str]:
+def _samples(dataset: RowDataset, outputs: Outputs) -> Sampled[str]:
     pictures = np.unique([row.unit or row.picture for row in dataset.rows], return_inverse=True)[1]
     return sample(partial(_mean_figures, dataset, outputs), pictures, Bootstrap())
 
 
 def _mean_figures(
-    dataset: PersonDataset, outputs: Outputs, weights: FloatArray
+    dataset: RowDataset, outputs: Outputs, weights: FloatArray
 ) -> dict[str, FloatArray]:
     """Mean over the seeds; VAD's error is the mean over its dimensions."""
-    truth, vad_truth = dataset.categories > 0.5, dataset.vad.astype(float)
+    truth = dataset.targets[CATEGORIES_HEAD] > 0.5
+    vad_truth = dataset.targets[VAD_HEAD].astype(float)
     heads = [
         {
-            "categories": Output(Kind.MULTI_LABEL, CATEGORIES, truth, p),
-            "vad": Output(Kind.DIMENSIONAL, VAD, vad_truth, vad),
+            CATEGORIES_HEAD: Output(Kind.MULTI_LABEL, CATEGORIES, truth, p),
+            VAD_HEAD: Output(Kind.DIMENSIONAL, VAD, vad_truth, vad),
         }
         for p, vad in outputs
     ]
-    names = {"map": ("categories", "map"), "vad_mae": ("vad", "mean_mae")}
+    names = {"map": (CATEGORIES_HEAD, "map"), "vad_mae": (VAD_HEAD, "mean_mae")}
     found = [measure(own, names.values(), weights) for own in heads]
     return {key: np.mean([each[name] for each in found], axis=0) for key, name in names.items()}
 

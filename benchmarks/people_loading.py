@@ -26,10 +26,11 @@ from torch import Tensor
 import output
 from affekt.bundle import StreamSpec
 from affekt.crops import crop_stream
-from affekt.data.augment.people import PersonAugmentConfig
+from affekt.data.augment.config import AugmentConfig
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
-from affekt.data.torch.people import PersonDataset
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import GEOMETRY
 from affekt.models.encoder import build_encoder
 from affekt.training.features.cache import cache_features
 
@@ -44,12 +45,12 @@ def main() -> None:
     options = _options()
     manifest = Manifest.open(options.data)
     splits = ("train", "val", "test")
-    streams = _streams()
-    plain = PersonDataset([manifest], splits, streams)
-    varied = PersonDataset([manifest], splits, streams, augment=PersonAugmentConfig())
+    inputs = {**_streams(), GEOMETRY: None}
+    plain = RowDataset([manifest], splits, inputs, manifest.labels)
+    varied = RowDataset([manifest], splits, inputs, manifest.labels, augment=AugmentConfig())
     figures = {
         "data": manifest.note.get("set", manifest.path.parent.name),
-        "people": plain.persons,
+        "people": plain.subjects,
         "pictures": len(plain),
         "cpus": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
@@ -77,9 +78,9 @@ def _streams() -> dict[str, StreamSpec]:
     }
 
 
-def _parts(plain: PersonDataset, varied: PersonDataset) -> dict[str, float]:
+def _parts(plain: RowDataset, varied: RowDataset) -> dict[str, float]:
     """CPU seconds of decoding, cropping and augmentation, and what loading adds to the memory."""
-    items, per = range(len(plain)), 1000 / plain.persons
+    items, per = range(len(plain)), 1000 / plain.subjects
     decode = _seconds(_decode(plain, i) for i in items) * per
     whole, grown = _grown(lambda: _seconds(plain[i] for i in items))
     augmented = _seconds(varied[i] for i in items)
@@ -91,30 +92,31 @@ def _parts(plain: PersonDataset, varied: PersonDataset) -> dict[str, float]:
     }
 
 
-def _decode(dataset: PersonDataset, item: int) -> Any:
+def _decode(dataset: RowDataset, item: int) -> Any:
     picture = dataset.items[item]
     return read_row_picture(picture.manifest, dataset.rows[picture.first])
 
 
-def _encoding(dataset: PersonDataset, pictures: int) -> dict[str, float]:
+def _encoding(dataset: RowDataset, pictures: int) -> dict[str, float]:
     """CPU seconds of frozen encoders on the first pictures, and of reading what was stored."""
     some = _first(dataset, pictures)
     encoders = {
         name: build_encoder(BACKBONE, "random", spec.size)[0].eval()
-        for name, spec in dataset.streams.items()
+        for name, spec in dataset.inputs.items()
+        if spec is not None
     }
 
     def encode(images: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: encoders[name](crops / 255) for name, crops in images.items()}
 
-    per = 1000 / some.persons
+    per = 1000 / some.subjects
     loading = _seconds(some[i] for i in range(len(some)))
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
         store = cache_features(encode, some, folder, key={})
         first = time.process_time() - started
         again = _seconds(cache_features(encode, some, folder, key={}) for _ in range(1))
-        batches = torch.chunk(torch.randperm(some.persons), some.persons // 64 + 1)
+        batches = torch.chunk(torch.randperm(some.subjects), some.subjects // 64 + 1)
         epoch = _seconds(store.features(batch) for _ in range(10) for batch in batches) / 10
         disk = sum(file.stat().st_size for file in Path(folder).rglob("*.npy")) / 1e6
     return {
@@ -125,31 +127,31 @@ def _encoding(dataset: PersonDataset, pictures: int) -> dict[str, float]:
     }
 
 
-def _first(dataset: PersonDataset, pictures: int) -> PersonDataset:
-    some = PersonDataset(dataset.manifests, dataset.splits, dataset.streams)
+def _first(dataset: RowDataset, pictures: int) -> RowDataset:
+    some = RowDataset(dataset.manifests, dataset.splits, dataset.inputs, dataset.heads)
     some.items = some.items[:pictures]
     people = some.items[-1].last
-    some.rows, some.pictures = some.rows[:people], some.pictures[:people]
-    some.has_face, some.pictured = some.has_face[:people], some.pictured[:people]
+    some.rows, some.item_of = some.rows[:people], some.item_of[:people]
     return some
 
 
-def _kept(dataset: PersonDataset) -> dict[str, float]:
+def _kept(dataset: RowDataset) -> dict[str, float]:
     """A loader that decodes once per person and keeps every crop: CPU seconds and memory."""
     started = time.process_time()
     kept = _keep_all(dataset)
-    per = 1000 / dataset.persons
+    per = 1000 / dataset.subjects
     return {
         "kept_s": (time.process_time() - started) * per,
         "kept_mb": sum(crops.nbytes for crops in kept.values()) / 1e6 * per,
     }
 
 
-def _keep_all(dataset: PersonDataset) -> dict[str, Any]:
-    crops: dict[str, list[Any]] = {name: [] for name in dataset.streams}
+def _keep_all(dataset: RowDataset) -> dict[str, Any]:
+    streams = {name: spec for name, spec in dataset.inputs.items() if spec is not None}
+    crops: dict[str, list[Any]] = {name: [] for name in streams}
     for place, row in enumerate(dataset.rows):
-        picture = _decode(dataset, int(dataset.pictures[place]))
-        for name, spec in dataset.streams.items():
+        picture = _decode(dataset, int(dataset.item_of[place]))
+        for name, spec in streams.items():
             crop = crop_stream(picture, spec, row.person_xyxy, row.face)
             black = np.zeros((spec.size, spec.size, 3), np.uint8)
             crops[name].append(black if crop is None else crop)

@@ -32,18 +32,18 @@ def check_streams(streams: Mapping[str, StreamSpec]) -> None:
 
 
 def stream_matrix(
-    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy, face: Face | None
+    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy | None, face: Face | None
 ) -> FloatArray | None:
     """The affine map (2, 3) from the pixels of a stream's crop to those of the picture.
 
     Args:
         spec: says what is cropped, the size, the crop rule, and whether the crop is mirrored.
         picture_wh: width and height in pixels.
-        box_xyxy: the person, in pixels; may exceed the picture.
-        face: the person's, its eyes levelled where its landmarks are known.
+        box_xyxy: the person, in pixels; may exceed the picture. None where it is not known.
+        face: the person's, its eyes levelled where its landmarks are known; or None.
 
     Returns:
-        None for the face of a person without one.
+        None for the face of a person without one, and the body of one without a box.
 
     >>> spec = StreamSpec(8, (0.5,) * 3, (0.5,) * 3, kind="body", crop="stretch")
     >>> matrix = stream_matrix(spec, (100, 100), (10.0, 20.0, 30.0, 60.0), None)
@@ -66,9 +66,9 @@ def face_matrix(face: Face, size: int) -> FloatArray:
 
 
 def crop_stream(
-    image_rgb: ImageRgb, spec: StreamSpec, box_xyxy: BoxXyxy, face: Face | None
+    image_rgb: ImageRgb, spec: StreamSpec, box_xyxy: BoxXyxy | None, face: Face | None
 ) -> ImageRgb | None:
-    """A stream's crop of a person, shape (size, size, 3); None for the face of one without.
+    """A stream's crop of a person, shape (size, size, 3); None where there is none to make.
 
     Arguments as in `stream_matrix`.
     """
@@ -79,9 +79,11 @@ def crop_stream(
     return warp(seen_by(image_rgb, spec, box_xyxy), matrix, spec.size)
 
 
-def seen_by(image_rgb: ImageRgb, spec: StreamSpec, box_xyxy: BoxXyxy) -> ImageRgb:
+def seen_by(image_rgb: ImageRgb, spec: StreamSpec, box_xyxy: BoxXyxy | None) -> ImageRgb:
     """The picture as a stream may see it: with the person's box blanked where the spec says so."""
-    return blank_box(image_rgb, box_xyxy, spec.mean) if spec.blank_person else image_rgb
+    if box_xyxy is None or not spec.blank_person:
+        return image_rgb
+    return blank_box(image_rgb, box_xyxy, spec.mean)
 
 
 def blank_box(image_rgb: ImageRgb, box_xyxy: BoxXyxy, mean: tuple[float, float, float]) -> ImageRgb:
@@ -103,19 +105,19 @@ def blank_box(image_rgb: ImageRgb, box_xyxy: BoxXyxy, mean: tuple[float, float, 
 
 
 def _face_matrix(
-    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy, face: Face | None
+    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy | None, face: Face | None
 ) -> FloatArray | None:
     return None if face is None else face_matrix(face, spec.size)
 
 
 def _body_matrix(
-    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy, face: Face | None
-) -> FloatArray:
-    return CROP_RULES[spec.crop](box_xyxy, spec.size)
+    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy | None, face: Face | None
+) -> FloatArray | None:
+    return None if box_xyxy is None else CROP_RULES[spec.crop](box_xyxy, spec.size)
 
 
 def _scene_matrix(
-    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy, face: Face | None
+    spec: StreamSpec, picture_wh: tuple[int, int], box_xyxy: BoxXyxy | None, face: Face | None
 ) -> FloatArray:
     return CROP_RULES[spec.crop]((0.0, 0.0, *map(float, picture_wh)), spec.size)
 

@@ -16,7 +16,8 @@ from onnx import TensorProto
 from affekt.bundle import Bundle, MultiLabel, read_bundle
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
-from affekt.data.torch.people import PersonDataset, collate_people
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import collate
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.fitting.platt import fit_platt
 from affekt.inference.read.model import Model
@@ -27,6 +28,7 @@ from affekt.training import context_export
 from affekt.training.context_config import parse_context_config
 from affekt.training.context_export import ContextExportOptions, export_context
 from affekt.training.features.external import face_encoder
+from affekt.training.tasks.samples import PEOPLE_HEADS, inputs_of, known_of
 from affekt.training.train import train
 
 pytestmark = pytest.mark.usefixtures("traced_once")
@@ -91,12 +93,12 @@ def by_bundle(bundle: Bundle, people: Manifest) -> tuple[np.ndarray, np.ndarray]
 
 def by_torch(trained: Path, people: Manifest) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     network = load_context(trained, {"bundle:face": face_encoder("face").encode})
-    dataset = PersonDataset([people], ("val",), network.spec.streams)
-    sample = collate_people([dataset[i] for i in range(len(dataset))])
+    dataset = RowDataset([people], ("val",), inputs_of(network.spec.streams), PEOPLE_HEADS)
+    sample = collate([dataset[i] for i in range(len(dataset))])
     with torch.inference_mode():
-        features = network.encode(sample.images, sample.has_face, sample.pictured)
-        logits, vad = network(features, sample.has_face, sample.pictured, sample.geometry)
-    return logits.numpy(), vad.numpy(), sample.categories.numpy() > 0.5
+        features = network.encode(sample.images(), *known_of(sample)[:2])
+        logits, vad = network(features, *known_of(sample))
+    return logits.numpy(), vad.numpy(), sample.targets["categories"].numpy() > 0.5
 
 
 def test_a_bundle_says_what_torch_says_of_people_in_pictures(

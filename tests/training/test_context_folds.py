@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from affekt.data.manifests.manifest import Manifest, write_manifest
-from affekt.data.torch.people import PersonDataset
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import GEOMETRY
 from affekt.labels import CATEGORIES
 from affekt.models.context import ContextNetwork, load_context
 from affekt.training.context_config import ContextConfig
@@ -18,6 +19,7 @@ from affekt.training.context_export import ContextExportOptions, export_context
 from affekt.training.folds import fold_of
 from affekt.training.labels_only.box_prior import fit_box_prior
 from affekt.training.processes import Progress
+from affekt.training.tasks.samples import PEOPLE_HEADS, inputs_of, known_of
 from affekt.training.train import train
 from fakes.rows import PEOPLE, person_row
 
@@ -33,9 +35,9 @@ def folds_recipe(context_recipe: Recipe, drawn_people: Path) -> ContextConfig:
     )
 
 
-def everybody(config: ContextConfig) -> PersonDataset:
+def everybody(config: ContextConfig) -> RowDataset:
     manifests = [Manifest.open(path) for path in config.data.manifests]
-    return PersonDataset(manifests, ("train", "val"), {}, tuning=True)
+    return RowDataset(manifests, ("train", "val"), {GEOMETRY: None}, PEOPLE_HEADS, tuning=True)
 
 
 def test_folds_part_the_pictures_and_share_out_every_category(
@@ -44,11 +46,13 @@ def test_folds_part_the_pictures_and_share_out_every_category(
     dataset = everybody(folds_recipe)
     folds = fold_of(dataset, 3, seed=1)
     assert folds.shape == (13,) and set(folds) == {0, 1, 2}
-    of_person = folds[dataset.pictures]
+    of_person = folds[dataset.item_of]
     people = np.bincount(of_person)
     assert people.max() - people.min() <= 4
-    counts = np.stack([dataset.categories[of_person == fold].sum(axis=0) for fold in range(3)])
-    frequent = dataset.categories.sum(axis=0) >= 3
+    counts = np.stack(
+        [dataset.targets["categories"][of_person == fold].sum(axis=0) for fold in range(3)]
+    )
+    frequent = dataset.targets["categories"].sum(axis=0) >= 3
     assert (counts[:, frequent] > 0).all()
     assert not np.array_equal(folds, fold_of(dataset, 3, seed=2))
     np.testing.assert_array_equal(folds, fold_of(dataset, 3, seed=1))
@@ -60,7 +64,7 @@ def test_one_picture_in_two_splits_stays_in_one_fold(
     manifests = [
         write_drawn_people(tmp_path / name, {"train": (1,) * 6}) for name in ("first", "second")
     ]
-    dataset = PersonDataset(manifests, ("train",), {})
+    dataset = RowDataset(manifests, ("train",), {GEOMETRY: None}, PEOPLE_HEADS)
     folds = fold_of(dataset, 3, seed=0)
     names = [dataset.rows[item.first].unit for item in dataset.items]
     assert len(set(names)) == 6
@@ -77,15 +81,21 @@ def test_the_model_is_the_mean_of_heads_that_were_judged_on_what_they_had_not_se
     assert trained == sorted(trained) and trained[-1] == 3 * 4 - 1
     assert network.spec.heads == 3 and len(network.head.heads) == 3
     dataset = everybody(config)
-    streams = PersonDataset(dataset.manifests, ("train", "val"), network.spec.streams, tuning=True)
+    streams = RowDataset(
+        dataset.manifests,
+        ("train", "val"),
+        inputs_of(network.spec.streams),
+        PEOPLE_HEADS,
+        tuning=True,
+    )
     folds = fold_of(dataset, 3, config.run.seed)
     said = np.load(Path(config.run.out) / "out_of_fold.npz")
     assert said["ids"].tolist() == [row.id for row in dataset.rows]
     for picture in (0, 5, 12):
         sample = streams[picture]
         with torch.inference_mode():
-            features = network.encode(sample.images, sample.has_face, sample.pictured)
-            rest = (sample.has_face, sample.pictured, sample.geometry)
+            features = network.encode(sample.images(), *known_of(sample)[:2])
+            rest = known_of(sample)
             logits, vad = network.head.heads[folds[picture]](features, *rest)
         np.testing.assert_allclose(
             said["logits"][sample.place.numpy()], logits, rtol=1e-3, atol=1e-4
@@ -145,11 +155,15 @@ def test_what_labels_say_of_the_box_is_added_to_every_head_and_travels_with_it(
 
     (_, without), (best, with_prior) = trained("without", 0.0), trained("with", 0.5)
     network = load_context(best)
-    labels = PersonDataset([Manifest.open(tmp_path / "labels")], ("train",), {})
-    geometry = torch.cat([labels[i].geometry for i in range(len(labels))])
-    weights, bias = fit_box_prior(labels.categories, geometry.numpy())
-    people = PersonDataset([Manifest.open(drawn_people)], ("train", "val"), {})
-    box = torch.cat([people[i].geometry for i in range(len(people))]).numpy()[:, :11]
+    labels = RowDataset(
+        [Manifest.open(tmp_path / "labels")], ("train",), {GEOMETRY: None}, PEOPLE_HEADS
+    )
+    geometry = torch.cat([labels[i].inputs[GEOMETRY] for i in range(len(labels))])
+    weights, bias = fit_box_prior(labels.targets["categories"], geometry.numpy())
+    people = RowDataset(
+        [Manifest.open(drawn_people)], ("train", "val"), {GEOMETRY: None}, PEOPLE_HEADS
+    )
+    box = torch.cat([people[i].inputs[GEOMETRY] for i in range(len(people))]).numpy()[:, :11]
     said = 0.5 * (np.concatenate([box, box**2], axis=1) @ weights.T + bias)
     np.testing.assert_allclose(with_prior - without, said, atol=1e-4)
     for head in network.head.heads:

@@ -14,12 +14,14 @@ from safetensors.torch import load_file
 from sklearn.metrics import average_precision_score
 
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import Sample, collate
 from affekt.errors import ConfigError, DataError
 from affekt.models.context import ContextNetwork, load_context
 from affekt.training.context_config import ContextConfig
 from affekt.training.optimizing import learning_share
 from affekt.training.processes import Progress
+from affekt.training.tasks.samples import PEOPLE_HEADS, inputs_of, known_of
 from affekt.training.train import train
 from fakes.runs import assert_same_run, records
 
@@ -31,16 +33,16 @@ TRAINED = {
 STEADY = {"hidden": 16, "dropout": 0.0, "stream_dropout": 0.0}
 
 
-def whole(config: ContextConfig, split: str, network: ContextNetwork) -> PersonSample:
+def whole(config: ContextConfig, split: str, network: ContextNetwork) -> Sample:
     manifests = [Manifest.open(path) for path in config.data.manifests]
-    dataset = PersonDataset(manifests, (split,), network.spec.streams)
-    return collate_people([dataset[item] for item in range(len(dataset))])
+    dataset = RowDataset(manifests, (split,), inputs_of(network.spec.streams), PEOPLE_HEADS)
+    return collate([dataset[item] for item in range(len(dataset))])
 
 
-def read(network: ContextNetwork, sample: PersonSample) -> tuple[torch.Tensor, torch.Tensor]:
+def read(network: ContextNetwork, sample: Sample) -> tuple[torch.Tensor, torch.Tensor]:
     with torch.inference_mode():
-        features = network.encode(sample.images, sample.has_face, sample.pictured)
-        logits, vad = network(features, sample.has_face, sample.pictured, sample.geometry)
+        features = network.encode(sample.images(), *known_of(sample)[:2])
+        logits, vad = network(features, *known_of(sample))
     return logits, vad
 
 
@@ -79,13 +81,13 @@ def test_the_recorded_figures_are_those_of_the_saved_network(context_recipe: Rec
     network = load_context(train(config))
     sample = whole(config, "val", network)
     logits, vad = read(network, sample)
-    truth = sample.categories.numpy()
+    truth = sample.targets["categories"].numpy()
     shown = truth.any(axis=0)
     expected = average_precision_score(truth[:, shown], logits.numpy()[:, shown], average="macro")
     recorded = network.spec.history["val"]["people"]
     assert recorded["n"] == 8
     assert recorded["map"] == pytest.approx(expected, abs=1e-6)
-    error = (vad.clamp(1, 10) - sample.vad).abs().mean(dim=0)
+    error = (vad.clamp(1, 10) - sample.targets["vad"]).abs().mean(dim=0)
     assert recorded["valence_mae"] == pytest.approx(error[0].item(), rel=1e-4)
 
 

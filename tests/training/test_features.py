@@ -19,14 +19,16 @@ import torch
 from torch import Tensor
 
 from affekt.bundle import StreamSpec
-from affekt.data.augment.people import PersonAugmentConfig
+from affekt.data.augment.config import AugmentConfig
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import GEOMETRY, Sample, collate
 from affekt.errors import DataError, OutputError, UsageError
 from affekt.training.features import cache as features
 from affekt.training.features import store as feature_store
 from affekt.training.features.cache import cache_features
 from affekt.training.features.store import FeatureStore
+from fakes.rows import PEOPLE
 
 WritePeople = Callable[..., Manifest]
 
@@ -35,6 +37,7 @@ STREAMS = {
     "face": replace(GREY, kind="face", crop="face-square"),
     "body": replace(GREY, size=24),
     "scene": replace(GREY, kind="scene"),
+    GEOMETRY: None,
 }
 KEY = {"body": "1f", "scene": "2e"}
 COUNTS = {"train": (2, 1, 3, 2, 1, 4), "val": (1, 2)}
@@ -63,8 +66,8 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, write_drawn_people: Write
 
 
 @pytest.fixture
-def dataset(manifest: Manifest) -> PersonDataset:
-    return PersonDataset([manifest], ("train",), STREAMS, augment=PersonAugmentConfig(), seed=3)
+def dataset(manifest: Manifest) -> RowDataset:
+    return RowDataset([manifest], ("train",), STREAMS, PEOPLE, augment=AugmentConfig(), seed=3)
 
 
 @pytest.fixture(autouse=True)
@@ -72,17 +75,17 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "PEOPLE_PER_CHUNK", 4)
 
 
-def encoded(dataset: PersonDataset) -> tuple[PersonSample, dict[str, Tensor]]:
+def encoded(dataset: RowDataset) -> tuple[Sample, dict[str, Tensor]]:
     """Everyone's features without a store; zero where there is no face."""
-    batch = collate_people([dataset[i] for i in range(len(dataset))])
-    found = Encoder()(batch.images)
-    found["face"] = found["face"] * batch.has_face[:, None]
+    batch = collate([dataset[i] for i in range(len(dataset))])
+    found = Encoder()(batch.images())
+    found["face"] = found["face"] * batch.present["face"][:, None]
     return batch, found
 
 
-def at(dataset: PersonDataset, view: int) -> PersonDataset:
+def at(dataset: RowDataset, view: int) -> RowDataset:
     config = dataset.augment if view else None
-    seen = PersonDataset(dataset.manifests, dataset.splits, STREAMS, augment=config, seed=3)
+    seen = RowDataset(dataset.manifests, dataset.splits, STREAMS, PEOPLE, augment=config, seed=3)
     seen.epoch = view
     return seen
 
@@ -100,9 +103,7 @@ def same(first: FeatureStore, second: FeatureStore, people: int) -> bool:
     )
 
 
-def test_a_store_equals_encoding_afresh_in_every_view(
-    dataset: PersonDataset, tmp_path: Path
-) -> None:
+def test_a_store_equals_encoding_afresh_in_every_view(dataset: RowDataset, tmp_path: Path) -> None:
     store = cache_features(Encoder(), dataset, tmp_path, key=KEY, views=3)
     assert store.views == 3
     places = torch.tensor([7, 0, 12, 0])
@@ -112,46 +113,44 @@ def test_a_store_equals_encoding_afresh_in_every_view(
         assert list(found) == ["face", "body", "scene"]
         for name, rows in found.items():
             torch.testing.assert_close(rows, expected[name][places], rtol=1e-6, atol=1e-7)
-        torch.testing.assert_close(store.geometry(places, view), batch.geometry[places])
-        assert torch.equal(store.has_face, batch.has_face)
-        assert torch.equal(store.pictured, batch.pictured)
+        torch.testing.assert_close(store.geometry(places, view), batch.inputs[GEOMETRY][places])
     plain, varied = store.features(places, 0)["body"], store.features(places, 1)["body"]
     assert not torch.equal(plain, varied)
 
 
 def test_scenes_are_encoded_once_and_missing_faces_never(
-    dataset: PersonDataset, tmp_path: Path
+    dataset: RowDataset, tmp_path: Path
 ) -> None:
     encoder = Encoder()
     cache_features(encoder, dataset, tmp_path, key=KEY)
     probe = 1
     assert encoder.crops == {
-        "face": int(dataset.has_face.sum()) + probe, "body": 13 + probe, "scene": 6 + probe
+        "face": int(dataset.present["face"].sum()) + probe, "body": 13 + probe, "scene": 6 + probe
     }  # fmt: skip
 
 
 def test_a_blanked_scene_is_stored_per_person(manifest: Manifest, tmp_path: Path) -> None:
-    streams = {"scene": replace(GREY, kind="scene", blank_person=True)}
+    streams = {"scene": replace(GREY, kind="scene", blank_person=True), GEOMETRY: None}
     encoder = Encoder()
-    dataset = PersonDataset([manifest], ("train",), streams)
+    dataset = RowDataset([manifest], ("train",), streams, PEOPLE)
     store = cache_features(encoder, dataset, tmp_path, key=KEY)
     assert encoder.crops == {"scene": 13 + 1}
     first, second = store.features(torch.tensor([0, 1]))["scene"]
     assert not torch.equal(first, second)
 
 
-def test_a_second_call_computes_nothing(dataset: PersonDataset, tmp_path: Path) -> None:
+def test_a_second_call_computes_nothing(dataset: RowDataset, tmp_path: Path) -> None:
     first = cache_features(Encoder(), dataset, tmp_path, key=KEY, views=2)
     encoder, calls = Encoder(), []
     second = cache_features(
         encoder, dataset, tmp_path, key=KEY, views=2, progress=lambda *done: calls.append(done)
     )
     assert set(encoder.crops.values()) == {1} and calls == []
-    assert same(first, second, dataset.persons)
+    assert same(first, second, dataset.subjects)
 
 
 def test_training_after_it_draws_the_same_whatever_was_stored(
-    dataset: PersonDataset, tmp_path: Path
+    dataset: RowDataset, tmp_path: Path
 ) -> None:
     drawn = []
     for _ in range(2):
@@ -162,7 +161,7 @@ def test_training_after_it_draws_the_same_whatever_was_stored(
     assert torch.equal(drawn[0], torch.rand(3)) and torch.equal(drawn[0], drawn[1])
 
 
-def test_progress_counts_people_over_all_views(dataset: PersonDataset, tmp_path: Path) -> None:
+def test_progress_counts_people_over_all_views(dataset: RowDataset, tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     cache_features(
         Encoder(), dataset, tmp_path, key=KEY, views=2, progress=lambda *done: calls.append(done)
@@ -187,16 +186,14 @@ def dies_after(calls: int) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
 
 
 @pytest.mark.parametrize("calls", [1, 2, 4, 7])
-def test_a_run_that_was_cut_short_goes_on(
-    dataset: PersonDataset, tmp_path: Path, calls: int
-) -> None:
+def test_a_run_that_was_cut_short_goes_on(dataset: RowDataset, tmp_path: Path, calls: int) -> None:
     with pytest.raises(KilledError):
         cache_features(dies_after(calls), dataset, tmp_path / "cut", key=KEY, views=2)
     encoder = Encoder()
     resumed = cache_features(encoder, dataset, tmp_path / "cut", key=KEY, views=2)
     whole = Encoder()
     uncut = cache_features(whole, dataset, tmp_path / "whole", key=KEY, views=2)
-    assert same(resumed, uncut, dataset.persons)
+    assert same(resumed, uncut, dataset.subjects)
     body_of_chunk = [3, 3, 3, 4] * 2
     probe = 1
     assert encoder.crops["body"] == sum(body_of_chunk[calls - 1 :]) + probe
@@ -209,7 +206,7 @@ def _cache_slowly(root: Path, folder: Path) -> None:
         time.sleep(0.1)
         return Encoder()(images)
 
-    dataset = PersonDataset([Manifest.open(root)], ("train",), STREAMS)
+    dataset = RowDataset([Manifest.open(root)], ("train",), STREAMS, PEOPLE)
     cache_features(slow, dataset, folder, key=KEY)
 
 
@@ -228,10 +225,10 @@ def test_a_killed_process_leaves_a_store_that_goes_on(manifest: Manifest, tmp_pa
     done = _checks(tmp_path)
     assert 1 <= done < 4
     encoder = Encoder()
-    dataset = PersonDataset([manifest], ("train",), STREAMS)
+    dataset = RowDataset([manifest], ("train",), STREAMS, PEOPLE)
     store = cache_features(encoder, dataset, tmp_path, key=KEY)
     assert encoder.crops["body"] == sum([3, 3, 3, 4][done:]) + 1
-    places = torch.arange(dataset.persons)
+    places = torch.arange(dataset.subjects)
     torch.testing.assert_close(store.features(places)["body"], encoded(dataset)[1]["body"])
 
 
@@ -240,7 +237,7 @@ def _checks(folder: Path) -> int:
     return len(json.loads(found[0].read_text())["checks"]) if found else 0
 
 
-def test_another_key_is_another_store_beside_it(dataset: PersonDataset, tmp_path: Path) -> None:
+def test_another_key_is_another_store_beside_it(dataset: RowDataset, tmp_path: Path) -> None:
     def stores(count: int) -> bool:
         return len(list(tmp_path.glob("*/index.json"))) == count
 
@@ -250,10 +247,13 @@ def test_another_key_is_another_store_beside_it(dataset: PersonDataset, tmp_path
         lambda e: cache_features(e, dataset, tmp_path, key=KEY, views=2),
         lambda e: cache_features(e, dataset, tmp_path, key=KEY, dtype="float16"),
         lambda e: cache_features(
-            e, PersonDataset(dataset.manifests, ("val",), STREAMS), tmp_path, key=KEY
+            e, RowDataset(dataset.manifests, ("val",), STREAMS, PEOPLE), tmp_path, key=KEY
         ),
         lambda e: cache_features(
-            e, PersonDataset(dataset.manifests, ("train",), {"body": GREY}), tmp_path, key=KEY
+            e,
+            RowDataset(dataset.manifests, ("train",), {"body": GREY, GEOMETRY: None}, PEOPLE),
+            tmp_path,
+            key=KEY,
         ),
     ]
     for count, variant in enumerate(variants, start=2):
@@ -266,15 +266,15 @@ def test_another_key_is_another_store_beside_it(dataset: PersonDataset, tmp_path
 
 
 def test_augmentation_and_seed_count_only_where_views_use_them(
-    dataset: PersonDataset, tmp_path: Path
+    dataset: RowDataset, tmp_path: Path
 ) -> None:
-    other = PersonDataset(dataset.manifests, ("train",), STREAMS)
+    other = RowDataset(dataset.manifests, ("train",), STREAMS, PEOPLE)
     cache_features(Encoder(), dataset, tmp_path, key=KEY)
     encoder = Encoder()
     cache_features(encoder, other, tmp_path, key=KEY)
     assert encoder.crops["body"] == 1
-    reseeded = PersonDataset(
-        dataset.manifests, ("train",), STREAMS, augment=dataset.augment, seed=4
+    reseeded = RowDataset(
+        dataset.manifests, ("train",), STREAMS, PEOPLE, augment=dataset.augment, seed=4
     )
     for varied in (dataset, reseeded):
         encoder = Encoder()
@@ -314,7 +314,7 @@ def _other_version(folder: Path) -> None:
     ],
 )
 def test_a_damaged_store_is_refused_and_made_anew_loudly(
-    dataset: PersonDataset,
+    dataset: RowDataset,
     tmp_path: Path,
     damage: Callable[[Path], None],
     message: str,
@@ -327,11 +327,11 @@ def test_a_damaged_store_is_refused_and_made_anew_loudly(
     again = cache_features(encoder, dataset, tmp_path / "bad", key=KEY)
     assert re.search(message, caplog.text)
     assert encoder.crops["body"] == 13 + 1
-    assert same(first, again, dataset.persons)
+    assert same(first, again, dataset.subjects)
 
 
 def test_damage_in_an_unfinished_store_is_found_as_well(
-    dataset: PersonDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    dataset: RowDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(KilledError):
         cache_features(dies_after(3), dataset, tmp_path, key=KEY)
@@ -343,10 +343,10 @@ def test_damage_in_an_unfinished_store_is_found_as_well(
     assert "computed anew" in caplog.text
 
 
-def test_half_the_space_keeps_three_digits(dataset: PersonDataset, tmp_path: Path) -> None:
+def test_half_the_space_keeps_three_digits(dataset: RowDataset, tmp_path: Path) -> None:
     full = cache_features(Encoder(), dataset, tmp_path, key=KEY)
     half = cache_features(Encoder(), dataset, tmp_path, key=KEY, dtype="float16")
-    places = torch.arange(dataset.persons)
+    places = torch.arange(dataset.subjects)
     for name, rows in half.features(places).items():
         assert rows.dtype == torch.float32
         torch.testing.assert_close(rows, full.features(places)[name], rtol=1e-3, atol=1e-4)
@@ -355,7 +355,7 @@ def test_half_the_space_keeps_three_digits(dataset: PersonDataset, tmp_path: Pat
     assert torch.equal(half.geometry(places), full.geometry(places))
 
 
-def test_features_that_do_not_fit_are_refused(dataset: PersonDataset, tmp_path: Path) -> None:
+def test_features_that_do_not_fit_are_refused(dataset: RowDataset, tmp_path: Path) -> None:
     def huge(images: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: values * 1e5 for name, values in Encoder()(images).items()}
 
@@ -371,21 +371,21 @@ def test_people_without_pictures_are_stored_as_zeros(
 ) -> None:
     bare = write_drawn_people(tmp_path / "set", labels_only=True)
     encoder = Encoder()
-    dataset = PersonDataset([bare], ("train",), STREAMS)
+    dataset = RowDataset([bare], ("train",), STREAMS, PEOPLE)
     store = cache_features(encoder, dataset, tmp_path / "store", key=KEY)
-    found = store.features(torch.arange(dataset.persons))
+    found = store.features(torch.arange(dataset.subjects))
     assert not any(rows.any() for rows in found.values())
-    assert not store.pictured.any() and store.geometry(torch.arange(6)).any()
+    assert store.geometry(torch.arange(6)).any()
 
 
-def test_workers_change_nothing(dataset: PersonDataset, tmp_path: Path) -> None:
+def test_workers_change_nothing(dataset: RowDataset, tmp_path: Path) -> None:
     alone = cache_features(Encoder(), dataset, tmp_path / "0", key=KEY, views=2)
     shared = cache_features(Encoder(), dataset, tmp_path / "2", key=KEY, views=2, workers=2)
-    assert same(alone, shared, dataset.persons)
+    assert same(alone, shared, dataset.subjects)
 
 
 def test_what_cannot_be_stored_is_refused(manifest: Manifest, tmp_path: Path) -> None:
-    plain = PersonDataset([manifest], ("train",), STREAMS)
+    plain = RowDataset([manifest], ("train",), STREAMS, PEOPLE)
     with pytest.raises(UsageError, match="3 views: give 1, or more with augmentation"):
         cache_features(Encoder(), plain, tmp_path, key=KEY, views=3)
     with pytest.raises(UsageError, match="'bfloat16': give float32 or float16"):
@@ -393,7 +393,7 @@ def test_what_cannot_be_stored_is_refused(manifest: Manifest, tmp_path: Path) ->
 
 
 def test_a_full_disk_is_an_error_of_one_line_and_nothing_is_lost(
-    dataset: PersonDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: RowDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, left = feature_store.write_atomically, [3]
 
@@ -419,7 +419,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_rest_is_kept(
     spoilt = tmp_path / "set" / "train-4.png"
     content = spoilt.read_bytes()
     spoilt.write_bytes(bytes(len(content)))
-    dataset = PersonDataset([own], ("train",), STREAMS)
+    dataset = RowDataset([own], ("train",), STREAMS, PEOPLE)
     with pytest.raises(DataError, match=r"train-4\.png#0"):
         cache_features(Encoder(), dataset, tmp_path / "store", key=KEY)
     spoilt.write_bytes(content)
@@ -428,7 +428,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_rest_is_kept(
     assert encoder.crops["body"] == 3 + 4 + 1
 
 
-def test_numpy_sees_what_was_written(dataset: PersonDataset, tmp_path: Path) -> None:
+def test_numpy_sees_what_was_written(dataset: RowDataset, tmp_path: Path) -> None:
     store = cache_features(Encoder(), dataset, tmp_path, key=KEY)
     body = np.load(store.folder / "body.npy")
     assert body.shape == (1, 13, 12)

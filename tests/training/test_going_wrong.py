@@ -195,8 +195,8 @@ def test_categories_without_a_person_are_said(
     ("faces", "message"),
     [
         ((("anger",), {"train": 4, "val": 2}), "all faces to train on have one label"),
-        ((("anger", "neutral"), {"val": 2}), "no faces with a label in split 'train'"),
-        ((("contempt", "disgust"), {"train": 2, "val": 2}), "no faces with a label"),
+        ((("anger", "neutral"), {"val": 2}), "no rows with a label of primary in the splits train"),
+        ((("contempt", "disgust"), {"train": 2, "val": 2}), "no rows with a label"),
     ],
 )
 def test_sets_that_teach_nothing_are_refused(

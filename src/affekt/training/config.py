@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from affekt.data.augment.faces import AugmentConfig
+from affekt.data.augment.config import FaceAugmentConfig
 from affekt.errors import ConfigError, nearest
 from affekt.labels import PRIMARY_AND_CONTEMPT
 from affekt.training.recipe import (
+    AUGMENT_RANGES,
     OptimConfig,
     Ranges,
     RunConfig,
@@ -69,27 +70,11 @@ class LossConfig:
     label_smoothing: float = 0.05
 
 
-_SHARES = ("flip", "grey", "blur", "downscale", "jpeg", "occlude", "background", "surround", "mask")
-_SPREADS = ("scale", "shift", "brightness", "contrast", "colour")
 _RANGES: Ranges = {
     "32 or more": (lambda v: v >= 32, ("model.size",)),
-    "0 or more": (
-        lambda v: v >= 0,
-        (*("loss.logit_adjustment", "augment.degrees", "augment.blur_sigma"),),
-    ),
-    "from 0 to below 1": (
-        lambda v: 0 <= v < 1,
-        (
-            *("model.drop_rate", "model.drop_path"),
-            *(f"augment.{name}" for name in _SPREADS),
-        ),
-    ),
-    "a share from 0 to 1": (
-        lambda v: 0 <= v <= 1,
-        ("loss.label_smoothing", *(f"augment.{name}" for name in _SHARES)),
-    ),
-    "from 0.1 to 1": (lambda v: 0.1 <= v <= 1, ("augment.occlude_max",)),
-    "from 1 to 56": (lambda v: 1 <= v <= 56, ("augment.downscale_min",)),
+    "0 or more": (lambda v: v >= 0, ("loss.logit_adjustment",)),
+    "from 0 to below 1": (lambda v: 0 <= v < 1, ("model.drop_rate", "model.drop_path")),
+    "a share from 0 to 1": (lambda v: 0 <= v <= 1, ("loss.label_smoothing",)),
 }
 """What each number may be, NaN never."""
 
@@ -103,7 +88,7 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    augment: FaceAugmentConfig = field(default_factory=FaceAugmentConfig)
 
     def __post_init__(self) -> None:
         """Checks values that types alone cannot."""
@@ -117,6 +102,7 @@ class TrainConfig:
         require(len(labels) > 1, "data.labels", "at least two labels")
         require(len(set(labels)) == len(labels), "data.labels", "each label once")
         check_ranges(self, _RANGES)
+        check_ranges(self, AUGMENT_RANGES)
 
     def size_at(self, epoch: int) -> int:
         """Side of the training crops in that epoch, in pixels."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from affekt.bundle import FACE_RULE
-from affekt.data.augment.people import PersonAugmentConfig
+from affekt.data.augment.config import AugmentConfig
 from affekt.errors import ConfigError, nearest
 from affekt.geometry import CROP_RULES
 from affekt.training.recipe import (
+    AUGMENT_RANGES,
     OptimConfig,
     Ranges,
     RunConfig,
@@ -240,12 +241,14 @@ class ContextConfig:
     loss: ContextLossConfig = field(default_factory=ContextLossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
-    augment: PersonAugmentConfig | None = None
+    augment: AugmentConfig | None = None
 
     def __post_init__(self) -> None:
         """Checks values that types alone cannot."""
         require(len(self.data.manifests) > 0, "data.manifests", "at least one manifest")
         check_ranges(self, _RANGES)
+        if self.augment is not None:
+            check_ranges(self, AUGMENT_RANGES)
         for key, accepted in _CHOICES.items():
             check_choice(self, key, accepted)
         some = bool(self.streams.items()) or self.geometry.use

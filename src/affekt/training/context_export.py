@@ -27,7 +27,8 @@ from affekt.bundle import (
 )
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
-from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import Sample, collate
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.geometry import GEOMETRY_FEATURES
 from affekt.heads import CATEGORIES_HEAD, PRIMARY_HEAD, VAD_HEAD
@@ -43,6 +44,7 @@ from affekt.training.context_config import FACE_BUNDLE
 from affekt.training.export import PRECISIONS
 from affekt.training.features.external import face_encoder
 from affekt.training.onnx_graph import to_onnx
+from affekt.training.tasks.samples import PEOPLE_HEADS, inputs_of, known_of
 
 CROP, FEATURES = "crop", "features"
 OUTPUTS = (CATEGORIES_HEAD, VAD_HEAD)
@@ -201,16 +203,16 @@ def _range_crops(
 ) -> FloatArray32:
     """Normalised crops of all streams of one encoder, from the training splits."""
     specs = {name: network.spec.streams[name] for name in streams}
-    dataset = PersonDataset(manifests, ("train",), specs)
-    sample = collate_people([dataset[i] for i in _spread(dataset, RANGE_PEOPLE)])
-    shown = torch.cat([sample.images[name][sample.pictured] for name in streams])
+    dataset = RowDataset(manifests, ("train",), specs, PEOPLE_HEADS)
+    sample = collate([dataset[i] for i in _spread(dataset, RANGE_PEOPLE)])
+    shown = torch.cat([sample.images()[name][sample.present["scene"]] for name in streams])
     mean, std = network.get_buffer(f"{streams[0]}_mean"), network.get_buffer(f"{streams[0]}_std")
     return np.asarray(((shown.float() / 255 - mean) / std).numpy(), np.float32)
 
 
-def _spread(dataset: PersonDataset, people: int) -> list[int]:
+def _spread(dataset: RowDataset, people: int) -> list[int]:
     """Pictures with about so many people, evenly spread over the data set."""
-    pictures = max(1, round(min(1.0, people / dataset.persons) * len(dataset)))
+    pictures = max(1, round(min(1.0, people / dataset.subjects) * len(dataset)))
     return [int(i) for i in np.linspace(0, len(dataset) - 1, pictures)]
 
 
@@ -243,23 +245,25 @@ def _input(name: str, network: ContextNetwork) -> InputSpec:
 
 def _read(draft: Bundle, network: ContextNetwork, manifests: Sequence[Manifest]) -> _Said:
     """Runs the draft on whole pictures, and torch on the data set's crops of the same people."""
-    dataset = PersonDataset(manifests, ("val",), network.spec.streams, tuning=True)
+    dataset = RowDataset(
+        manifests, ("val",), inputs_of(network.spec.streams), PEOPLE_HEADS, tuning=True
+    )
     model, said = Model(draft), []
-    pictured = [i for i, item in enumerate(dataset.items) if dataset.pictured[item.first]]
+    pictured = [i for i, item in enumerate(dataset.items) if dataset.present["scene"][item.first]]
     if not pictured:
         raise BundleError("nobody with a picture in the validation splits to check the model on")
     for start in range(0, len(pictured), BATCH_PICTURES):
         items = pictured[start : start + BATCH_PICTURES]
         output = model.run([_crops(model, dataset, item) for item in items])
-        sample = collate_people([dataset[item] for item in items])
+        sample = collate([dataset[item] for item in items])
         logits, vad = _torch(network, sample)
         difference = np.abs(output.values[VAD_HEAD] - vad.clip(*VAD_RANGE)).max(axis=1)
-        truth = sample.categories.numpy() > 0.5
+        truth = sample.targets[CATEGORIES_HEAD].numpy() > 0.5
         said.append((logit(output.values[CATEGORIES_HEAD]), logits, difference, truth))
     return _Said(*(np.concatenate(parts) for parts in zip(*said, strict=True)))
 
 
-def _crops(model: Model, dataset: PersonDataset, item: int) -> ModelInputs:
+def _crops(model: Model, dataset: RowDataset, item: int) -> ModelInputs:
     picture = dataset.items[item]
     rows = dataset.rows[picture.first : picture.last]
     image = read_row_picture(picture.manifest, rows[0])
@@ -268,9 +272,9 @@ def _crops(model: Model, dataset: PersonDataset, item: int) -> ModelInputs:
 
 
 @torch.inference_mode()
-def _torch(network: ContextNetwork, sample: PersonSample) -> tuple[FloatArray32, FloatArray32]:
-    features = network.encode(sample.images, sample.has_face, sample.pictured)
-    logits, vad = network(features, sample.has_face, sample.pictured, sample.geometry)
+def _torch(network: ContextNetwork, sample: Sample) -> tuple[FloatArray32, FloatArray32]:
+    known = known_of(sample)
+    logits, vad = network(network.encode(sample.images(), *known[:2]), *known)
     return logits.numpy(), vad.numpy()
 
 

@@ -22,7 +22,9 @@ from affekt.bundle import (
     write_bundle,
 )
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.torch.faces import FaceDataset, source_priors
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import collate
+from affekt.data.torch.targets import hard_labels
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
 from affekt.heads import PRIMARY_HEAD
@@ -32,6 +34,7 @@ from affekt.media import ImageRgb
 from affekt.models.build import FaceNetwork, Mirrored, load_network
 from affekt.training.card import face_card
 from affekt.training.onnx_graph import INPUT, OUTPUT, quantize, store_half, trace
+from affekt.training.tasks.face_data import FACE, face_dataset, source_priors
 
 CALIBRATION_FACES = 512
 CHECK_FACES = 256
@@ -109,10 +112,10 @@ def export_bundle(
     _add_prior(network, options)
     if options.mirror:
         network = FaceNetwork(Mirrored(network.backbone), network.spec).eval()
-    faces = FaceDataset(manifests, "train", network.spec.labels, network.spec.size)
+    faces = face_dataset(manifests, "train", network.spec.labels, network.spec.size)
     model = PRECISIONS[options.precision].convert(
         trace(network, network.spec.size),
-        _normalised(network, _crops(faces, _spread(len(faces), CALIBRATION_FACES))),
+        _normalised(network, _crops(faces, _spread(faces.subjects, CALIBRATION_FACES))),
     )
     info = _calibrated(_description(network, options), model, network, manifests, options)
     files = {MODEL_FILE: model, CARD_FILE: face_card(info).encode()}
@@ -154,8 +157,9 @@ def _calibrated(
     options: ExportOptions,
 ) -> BundleInfo:
     """Adds the agreement with torch and the temperature, both measured on validation faces."""
-    dataset = FaceDataset(manifests, "val", network.spec.labels, network.spec.size)
-    named = np.flatnonzero(dataset.hard >= 0)
+    dataset = face_dataset(manifests, "val", network.spec.labels, network.spec.size)
+    hard = hard_labels(dataset.rows, network.spec.labels)
+    named = np.flatnonzero(hard >= 0)
     crops = _crops(dataset, named)
     with tempfile.TemporaryDirectory() as folder:
         draft = write_bundle(folder, info, {MODEL_FILE: model, CARD_FILE: b""})
@@ -164,7 +168,7 @@ def _calibrated(
     agreement = _compare(network, crops[chosen], logits[chosen])
     _refuse_disagreement(agreement, options.precision)
     sources = dataset.source_of[named]
-    temperature = fit_temperature(logits, dataset.hard[named], weights=source_weights(sources))
+    temperature = fit_temperature(logits, hard[named], weights=source_weights(sources))
     counts = {name: int((sources == i).sum()) for i, name in enumerate(dataset.sources)}
     measured = {"torch_agreement": agreement, "calibrated_on": counts}
     export = {**info.training["export"], **measured}
@@ -206,7 +210,9 @@ def _add_prior(network: FaceNetwork, options: ExportOptions) -> None:
         return
     if options.prior_manifest is None:
         raise UsageError("a prior strength needs the manifest whose prior it is")
-    dataset = FaceDataset([options.prior_manifest], "train", network.spec.labels, network.spec.size)
+    dataset = face_dataset(
+        [options.prior_manifest], "train", network.spec.labels, network.spec.size
+    )
     prior = np.clip(source_priors(dataset)[0], 1e-4, None)
     _classifier(network).bias.data += torch.from_numpy(options.prior * np.log(prior)).float()
 
@@ -221,8 +227,11 @@ def _spread(count: int, most: int) -> IntArray:
     return np.linspace(0, count - 1, min(most, count)).astype(int)
 
 
-def _crops(dataset: FaceDataset, places: IntArray) -> ImageRgb:
-    return np.stack([dataset[int(place)].face.numpy().transpose(1, 2, 0) for place in places])
+def _crops(dataset: RowDataset, places: IntArray) -> ImageRgb:
+    """The crops of the faces at some rising positions, shape (n, size, size, 3)."""
+    sample = collate([dataset[int(item)] for item in np.unique(dataset.item_of[places])])
+    chosen = sample.images()[FACE][np.isin(sample.place, places)]
+    return np.ascontiguousarray(chosen.numpy().transpose(0, 2, 3, 1))
 
 
 def _normalised(network: FaceNetwork, crops: ImageRgb) -> FloatArray32:

@@ -19,9 +19,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from affekt.arrays import FloatArray32, IntArray
-from affekt.data.torch.people import PersonDataset
+from affekt.data.torch.dataset import RowDataset
 from affekt.errors import DataError
 from affekt.files import whole_file
+from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
 from affekt.labels import CATEGORIES, VAD
 from affekt.models.context import ContextNetwork, new_head, save_context, with_heads
 from affekt.models.fusion import FusionHead
@@ -126,21 +127,22 @@ def train_heads(
 def head_outputs(head: FusionHead, people: People, places: Tensor) -> tuple[Tensor, Tensor]:
     """Logits and VAD of some people whose features are stored."""
     store = cast(FeatureStore, people.store)
-    given = store.has_face[places], store.pictured[places], store.geometry(places)
+    present = (torch.from_numpy(people.dataset.present[kind])[places] for kind in ("face", "scene"))
+    given = (*present, store.geometry(places))
     device = next(head.parameters()).device
     features = {k: v.to(device) for k, v in store.features(places).items()}
     logits, vad = head(features, *(part.to(device) for part in given))
     return logits.cpu(), vad.cpu()
 
 
-def fold_of(dataset: PersonDataset, folds: int, seed: int) -> IntArray:
+def fold_of(dataset: RowDataset, folds: int, seed: int) -> IntArray:
     """The fold of each picture, shape (pictures,).
 
     Rows of one picture share a fold, also where it is in two splits. Pictures with rare
     categories are dealt out first, each to the fold that has fewest people of its rarest
     category, then fewest people, so that every fold has some of all.
     """
-    counts = dataset.categories.sum(axis=0)
+    counts = dataset.targets[CATEGORIES_HEAD].sum(axis=0)
     groups: dict[str, list[int]] = {}
     for number, item in enumerate(dataset.items):
         row = dataset.rows[item.first]
@@ -161,9 +163,10 @@ def fold_of(dataset: PersonDataset, folds: int, seed: int) -> IntArray:
     return result
 
 
-def _labels(dataset: PersonDataset, items: list[int]) -> FloatArray32:
+def _labels(dataset: RowDataset, items: list[int]) -> FloatArray32:
     spans = [dataset.items[item] for item in items]
-    return np.concatenate([dataset.categories[span.first : span.last] for span in spans])
+    marked = dataset.targets[CATEGORIES_HEAD]
+    return np.concatenate([marked[span.first : span.last] for span in spans])
 
 
 def _rarest(labels: FloatArray32, counts: npt.NDArray[np.floating[Any]]) -> int:
@@ -174,7 +177,7 @@ def _rarest(labels: FloatArray32, counts: npt.NDArray[np.floating[Any]]) -> int:
 def _resumed(config: ContextConfig, fabric: Fabric, people: People) -> _Found:
     path = Path(config.run.out) / CHECKPOINT
     state = load_state(path, identity(config), fabric.device)
-    count = people.dataset.persons
+    count = people.dataset.subjects
     nothing = [torch.full((count, len(names)), torch.nan) for names in (CATEGORIES, VAD)]
     if state is None:
         return _Found(nothing[0], nothing[1])
@@ -224,20 +227,20 @@ def _finish(config: ContextConfig, network: ContextNetwork, people: People, foun
     logits, vad = found.logits.cpu().numpy(), found.vad.cpu().numpy()
     with whole_file(out / OUT_OF_FOLD) as stream:
         np.savez_compressed(stream, ids=[row.id for row in dataset.rows], logits=logits, vad=vad)
-    loss = build_loss(config.loss, torch.from_numpy(dataset.categories))
+    loss = build_loss(config.loss, torch.from_numpy(dataset.targets[CATEGORIES_HEAD]))
     split_of = np.array([row.split for row in dataset.rows])
     scores = {}
     for split in sorted(set(split_of)):
         rows = split_of == split
-        truth = dataset.categories[rows], dataset.vad[rows]
+        truth = dataset.targets[CATEGORIES_HEAD][rows], dataset.targets[VAD_HEAD][rows]
         scores[split] = score_people(logits[rows], vad[rows], *truth, loss)
     chosen = np.isin(split_of, config.data.calibrate_on)
     if not chosen.any():
         raise DataError(f"data.calibrate_on: nobody in {', '.join(config.data.calibrate_on)}")
     agreement = _agreement(config, dataset, split_of)
-    marked = dataset.categories[chosen] > 0.5
+    marked = dataset.targets[CATEGORIES_HEAD][chosen] > 0.5
     fitted = calibrate(logits[chosen], marked, network.spec.labels, agreement, logits)
-    scale, shift = vad_correction(vad[chosen], dataset.vad[chosen])
+    scale, shift = vad_correction(vad[chosen], dataset.targets[VAD_HEAD][chosen])
     history = {
         "config": asdict(config),
         "cross_validated": scores,
@@ -254,13 +257,12 @@ def _finish(config: ContextConfig, network: ContextNetwork, people: People, foun
     save_context(out / BEST, with_heads(network, heads), history=history)
 
 
-def _agreement(
-    config: ContextConfig, dataset: PersonDataset, split_of: npt.NDArray[np.str_]
-) -> float:
+def _agreement(config: ContextConfig, dataset: RowDataset, split_of: npt.NDArray[np.str_]) -> float:
     if not config.data.annotators:
         return 1.0
     train, val, wanted = config.data.annotators
-    shares = [float(dataset.categories[split_of == s].mean()) for s in ("train", "val")]
+    marked = dataset.targets[CATEGORIES_HEAD]
+    shares = [float(marked[split_of == s].mean()) for s in ("train", "val")]
     return annotator_exponent((shares[0], shares[1]), (train, val), wanted)
 
 

@@ -18,6 +18,22 @@ Ranges = Mapping[str, tuple[Callable[[Any], bool], tuple[str, ...]]]
 """What values may be: how to say it, its test, and the ``table.key`` it holds for."""
 
 
+_SHARES = ("flip", "grey", "blur", "downscale", "jpeg", "occlude", "background", "surround", "mask")
+_SPREADS = ("scale", "shift", "person_scale", "person_shift", "brightness", "contrast", "colour")
+
+AUGMENT_RANGES: Ranges = {
+    "0 or more": (
+        lambda v: v >= 0,
+        ("augment.degrees", "augment.person_degrees", "augment.blur_sigma"),
+    ),
+    "from 0 to below 1": (lambda v: 0 <= v < 1, tuple(f"augment.{name}" for name in _SPREADS)),
+    "a share from 0 to 1": (lambda v: 0 <= v <= 1, tuple(f"augment.{name}" for name in _SHARES)),
+    "from 0.1 to 1": (lambda v: 0.1 <= v <= 1, ("augment.occlude_max",)),
+    "from 1 to 56": (lambda v: 1 <= v <= 56, ("augment.downscale_min",)),
+}
+"""What each number of the table ``augment`` may be, NaN never."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunConfig:
     """Where and how to run.

@@ -1,72 +1,37 @@
-"""Kernels of augmentation that faces and people share: pure, what they do is drawn elsewhere."""
+"""What is done to the pixels of a crop: pure, all that is random is drawn elsewhere."""
 
 from __future__ import annotations
 
-import numpy as np
+import io
 
-from affekt.arrays import FloatArray
-from affekt.geometry import similarity_matrix
+import numpy as np
+from PIL import Image, ImageFilter
+
+from affekt.data.augment.drawn import Damage, Occlusion, Rgb
 from affekt.media import ImageRgb
 
 LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)
 """ITU-R BT.601."""
 
-Occlusion = tuple[float, float, float, float, int]
-"""Left, top, right and bottom as fractions of a crop, and the grey level that hides it."""
+MIDDLE = 116.0
+"""The level that contrast leaves alone: fixed, so that a pixel looks the same in every stream."""
 
 
-def placement_matrix(
-    width: float,
-    height: float,
-    *,
-    flip: bool = False,
-    degrees: float = 0.0,
-    scale: float = 1.0,
-    shift: tuple[float, float] = (0.0, 0.0),
-) -> FloatArray:
-    """The affine map (2, 3) from a varied picture or crop to the plain one, of the same size.
-
-    Args:
-        width: in pixels.
-        height: in pixels.
-        flip: mirrored left to right.
-        degrees: rotation around the middle.
-        scale: of the field of view; over 1 shows more.
-        shift: x and y, as a fraction of the width and of the height.
-
-    >>> (placement_matrix(8, 4, flip=True, shift=(0.25, 0)) @ (0, 1, 1)).tolist()
-    [10.0, 1.0]
-    """
-    centre = (width * (0.5 + shift[0]), height * (0.5 + shift[1]))
-    matrix = similarity_matrix(centre, scale, degrees, (width / 2, height / 2))
-    if flip:
-        matrix[:, 2] += matrix[:, 0] * width
-        matrix[:, 0] *= -1
-    return matrix
-
-
-def recolour(
-    image_rgb: ImageRgb,
-    gain: tuple[float, float, float],
-    contrast: float,
-    grey: bool,
-    middle: float | None = None,
-) -> ImageRgb:
+def recolour(image_rgb: ImageRgb, gain: Rgb, contrast: float, grey: bool) -> ImageRgb:
     """Brightness, contrast, colour balance and grey in one pass.
 
     Args:
         image_rgb: shape (height, width, 3).
         gain: factor of each channel; their mean where the result is grey.
-        contrast: factor around ``middle``.
+        contrast: factor around `MIDDLE`.
         grey: without colour.
-        middle: level that contrast leaves alone; the picture's mean by default.
     """
     pixels = image_rgb.astype(np.float32)
     if grey:
         pixels = np.repeat(pixels @ LUMA, 3, axis=2)
     gains = np.asarray([sum(gain) / 3] if grey else gain, np.float32)
-    mean = pixels.mean() if middle is None else np.float32(middle)
-    varied = (pixels - mean) * np.float32(contrast) + mean
+    middle = np.float32(MIDDLE)
+    varied = (pixels - middle) * np.float32(contrast) + middle
     return np.asarray(np.clip(varied * gains, 0, 255), np.uint8)
 
 
@@ -81,18 +46,18 @@ def hide(image_rgb: ImageRgb, occlusion: Occlusion | None) -> ImageRgb:
     return hidden
 
 
-def draw_occlusion(longest: float, rng: np.random.Generator) -> Occlusion:
-    """A rectangle whose sides are 0.1 to ``longest`` of the crop's, and a level."""
-    width, height = rng.uniform(0.1, longest, 2)
-    x, y = rng.uniform(-0.05, 1.05 - width), rng.uniform(-0.05, 1.05 - height)
-    box: FloatArray = np.clip([x, y, x + width, y + height], 0, 1)
-    x1, y1, x2, y2 = (float(v) for v in box)
-    return x1, y1, x2, y2, int(rng.integers(0, 256))
-
-
-def draw_fill(rng: np.random.Generator) -> tuple[int, int, int]:
-    """The RGB of what lies outside the picture: black half of the time, else any colour."""
-    if rng.random() < 0.5:
-        return (0, 0, 0)
-    red, green, blue = (int(v) for v in rng.integers(0, 256, 3))
-    return red, green, blue
+def degrade(image_rgb: ImageRgb, damage: Damage) -> ImageRgb:
+    """What cameras and codecs do to a square crop: downscaling, blur, JPEG."""
+    size = image_rgb.shape[0]
+    image = Image.fromarray(image_rgb)
+    if damage.downscale_to is not None and damage.downscale_to < size:
+        small = (damage.downscale_to, damage.downscale_to)
+        image = image.resize(small, Image.Resampling.BILINEAR)
+        image = image.resize((size, size), Image.Resampling.BICUBIC)
+    if damage.blur_sigma is not None:
+        image = image.filter(ImageFilter.GaussianBlur(damage.blur_sigma * size))
+    if damage.jpeg_quality is not None:
+        packed = io.BytesIO()
+        image.save(packed, "JPEG", quality=damage.jpeg_quality)
+        image = Image.open(packed)
+    return np.asarray(image)

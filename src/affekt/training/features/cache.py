@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 
 from affekt.arrays import IntArray
-from affekt.bundle import CROPS
-from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
+from affekt.data.torch.batches import fill_batches
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import GEOMETRY, Sample, collate
+from affekt.data.torch.views import VIEWS
 from affekt.errors import DataError, UsageError
 from affekt.geometry import GEOMETRY_FEATURES
 from affekt.training.features.store import (
-    GEOMETRY,
     VERSION,
     Array,
     FeatureStore,
@@ -34,7 +35,6 @@ from affekt.training.features.store import (
 )
 from affekt.training.loading import batches_of, loader_of
 from affekt.training.notices import log
-from affekt.training.planning import fill_batches
 
 Encode = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 """Features (n, width) of each stream from its uint8 crops (n, 3, size, size); n may differ."""
@@ -45,7 +45,7 @@ PEOPLE_PER_CHUNK = 32
 
 def cache_features(
     encode: Encode,
-    dataset: PersonDataset,
+    dataset: RowDataset,
     folder: str | Path,
     *,
     key: Mapping[str, Any],
@@ -88,18 +88,17 @@ def cache_features(
     with only_writer(store):
         checks = _started(store, layout)
         _fill(encode, dataset, store, layout, checks, workers=workers, progress=progress)
-    people = dataset.has_face, dataset.pictured, dataset.pictures
-    return open_store(store, layout, people)
+    return open_store(store, layout, dataset.item_of)
 
 
 def _layout(
-    encode: Encode, dataset: PersonDataset, key: Mapping[str, Any], views: int, dtype: str
+    encode: Encode, dataset: RowDataset, key: Mapping[str, Any], views: int, dtype: str
 ) -> StoreLayout:
     widths = _widths(encode, dataset)
-    shared = frozenset(name for name, spec in dataset.streams.items() if spec.shared)
-    rows = {name: len(dataset) if name in shared else dataset.persons for name in widths}
+    shared = frozenset(n for n, spec in dataset.inputs.items() if VIEWS[n].shared(spec))
+    rows = {name: len(dataset) if name in shared else dataset.subjects for name in widths}
     shapes = {name: (views, rows[name], width) for name, width in widths.items()}
-    geometry = (views, dataset.persons, len(GEOMETRY_FEATURES))
+    geometry = (views, dataset.subjects, len(GEOMETRY_FEATURES))
     return StoreLayout(
         key=_key(dataset, key, views, dtype),
         shapes={**shapes, GEOMETRY: geometry},
@@ -110,7 +109,7 @@ def _layout(
     )
 
 
-def _key(dataset: PersonDataset, key: Mapping[str, Any], views: int, dtype: str) -> dict[str, Any]:
+def _key(dataset: RowDataset, key: Mapping[str, Any], views: int, dtype: str) -> dict[str, Any]:
     varied: dict[str, Any] = {}
     if views > 1 and dataset.augment is not None:
         varied = {"augment": asdict(dataset.augment), "seed": dataset.seed}
@@ -123,17 +122,17 @@ def _name(key: Mapping[str, Any]) -> str:
 
 
 @torch.inference_mode()
-def _widths(encode: Encode, dataset: PersonDataset) -> dict[str, int]:
+def _widths(encode: Encode, dataset: RowDataset) -> dict[str, int]:
     black = {
         name: torch.zeros(1, 3, spec.size, spec.size, dtype=torch.uint8)
-        for name, spec in dataset.streams.items()
+        for name, spec in dataset.inputs.items()
+        if spec is not None
     }
     return {name: int(features.shape[1]) for name, features in encode(black).items()}
 
 
-def _chunks(dataset: PersonDataset) -> list[tuple[slice, slice]]:
-    sizes = np.array([item.people for item in dataset.items])
-    batches = fill_batches(sizes, range(len(dataset)), PEOPLE_PER_CHUNK)
+def _chunks(dataset: RowDataset) -> list[tuple[slice, slice]]:
+    batches = fill_batches(dataset, range(len(dataset)), PEOPLE_PER_CHUNK)
     return [
         (
             slice(items[0], items[-1] + 1),
@@ -157,7 +156,7 @@ def _started(store: Path, layout: StoreLayout) -> list[int]:
 
 def _fill(
     encode: Encode,
-    dataset: PersonDataset,
+    dataset: RowDataset,
     store: Path,
     layout: StoreLayout,
     checks: list[int],
@@ -165,26 +164,26 @@ def _fill(
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    total = layout.views * dataset.persons
+    total = layout.views * dataset.subjects
     for view in range(layout.views):
         todo = layout.chunks[len(checks) - view * len(layout.chunks) :]
         loader = loader_of(
             _view(dataset, view),
             workers,
             batch_sampler=[list(range(pictures.start, pictures.stop)) for pictures, _ in todo],
-            collate_fn=collate_people,
+            collate_fn=collate,
             generator=torch.Generator(),  # its own: training must not depend on what was stored
         )
         for (_, people), batch in zip(todo, batches_of(loader), strict=True):
-            sample = PersonSample(*batch)
-            pictures = dataset.pictures[people]
+            sample = Sample(*batch)
+            pictures = dataset.item_of[people]
             names = [row.picture for row in dataset.rows[people]]
             append_chunk(store, layout, checks, _encoded(encode, sample, pictures, layout, names))
             if progress is not None:
-                progress(view * dataset.persons + people.stop, total)
+                progress(view * dataset.subjects + people.stop, total)
 
 
-def _view(dataset: PersonDataset, view: int) -> PersonDataset:
+def _view(dataset: RowDataset, view: int) -> RowDataset:
     seen = copy.copy(dataset)
     seen.epoch = view
     if view == 0:
@@ -195,7 +194,7 @@ def _view(dataset: PersonDataset, view: int) -> PersonDataset:
 @torch.inference_mode()
 def _encoded(
     encode: Encode,
-    batch: PersonSample,
+    batch: Sample,
     pictures: IntArray,
     layout: StoreLayout,
     names: Sequence[str],
@@ -211,10 +210,11 @@ def _encoded(
     """
     everyone = np.arange(len(pictures))
     first_of_each = np.unique(pictures, return_index=True)[1]
-    rows = {n: first_of_each if n in layout.shared else everyone for n in batch.images}
-    present = {n: _present(batch, n).numpy()[rows[n]] for n in batch.images}
-    crops = {n: images[_some(rows[n][present[n]])] for n, images in batch.images.items()}
-    stored: dict[str, Array] = {GEOMETRY: batch.geometry.numpy()}
+    shown = batch.images()
+    rows = {n: first_of_each if n in layout.shared else everyone for n in shown}
+    present = {n: batch.present[n].numpy()[rows[n]] for n in shown}
+    crops = {n: images[_some(rows[n][present[n]])] for n, images in shown.items()}
+    stored: dict[str, Array] = {GEOMETRY: batch.inputs[GEOMETRY].numpy()}
     for name, features in encode(crops).items():
         values = np.zeros((len(rows[name]), features.shape[1]), layout.dtypes[name])
         if present[name].any():
@@ -236,10 +236,6 @@ def _require_finite(stream: str, values: Array, names: Sequence[str]) -> None:
         raise DataError(
             f"{names[wrong[0]]}: its {stream} features are not finite as {values.dtype}; {remedy}"
         )
-
-
-def _present(batch: PersonSample, stream: str) -> Tensor:
-    return batch.has_face if CROPS[stream].needs_face else batch.pictured
 
 
 def _some(rows: IntArray) -> IntArray:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from affekt.arrays import IntArray
 from affekt.data.manifests.npy import read_npy
+from affekt.data.torch.sample import GEOMETRY
 from affekt.errors import DataError, OutputError, one_line
 from affekt.files import write_atomically
 from affekt.typed import MisfitError, parse_json
@@ -31,7 +32,6 @@ VERSION = 1
 """Raise it when what is stored changes: crop rules, augmentation, or the files themselves."""
 
 INDEX = "index.json"
-GEOMETRY = "geometry"
 
 Array = npt.NDArray[Any]
 Chunk = tuple[slice, slice]
@@ -75,17 +75,13 @@ class FeatureStore:
     Attributes:
         folder: where they lie.
         layout: what they are.
-        has_face: shape (persons,), bool.
-        pictured: shape (persons,), bool.
-        pictures: the picture each person is in, shape (persons,).
+        item_of: the picture each person is in, shape (persons,).
         arrays: what is on disk, by name.
     """
 
     folder: Path
     layout: StoreLayout
-    has_face: Tensor
-    pictured: Tensor
-    pictures: IntArray
+    item_of: IntArray
     arrays: dict[str, Array]
 
     @property
@@ -112,24 +108,19 @@ class FeatureStore:
     def _rows(self, name: str, places: Tensor, view: int) -> Tensor:
         rows = places.cpu().numpy()
         if name in self.layout.shared:
-            rows = self.pictures[rows]
+            rows = self.item_of[rows]
         return torch.from_numpy(self.arrays[name][view][rows].astype(np.float32))
 
 
-def open_store(
-    folder: Path, layout: StoreLayout, people: tuple[Array, Array, Array]
-) -> FeatureStore:
+def open_store(folder: Path, layout: StoreLayout, item_of: IntArray) -> FeatureStore:
     """A store that `finished_chunks` found complete.
 
     Args:
         folder: of the store.
         layout: of the store.
-        people: for each person whether the face was found, whether there is a picture, and the
-            number of that picture.
+        item_of: the picture each person is in, shape (persons,).
     """
-    has_face, pictured, pictures = people
-    flags = torch.from_numpy(has_face), torch.from_numpy(pictured)
-    return FeatureStore(folder, layout, *flags, pictures, _open_arrays(folder, layout))
+    return FeatureStore(folder, layout, item_of, _open_arrays(folder, layout))
 
 
 def create_store(folder: Path, layout: StoreLayout) -> None:

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.torch.people import PersonDataset, PersonSample
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import GEOMETRY, Sample, collate
 from affekt.errors import DataError
+from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
 from affekt.training.labels_only.teacher import LabelTeacher
+from affekt.training.tasks.samples import PEOPLE_HEADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +32,18 @@ class LabelledPeople:
     categories: Tensor
     vad: Tensor
 
-    def draw(self, like: PersonSample, count: int, seed: tuple[int, ...]) -> PersonSample:
+    def draw(self, like: Sample, count: int, seed: tuple[int, ...]) -> Sample:
         """Some of them, drawn with replacement, as a sample with empty images."""
         rng = np.random.default_rng(seed)
         rows = torch.from_numpy(rng.integers(0, len(self.geometry), count))
-        nobody = torch.zeros(count, dtype=torch.bool)
-        images = {
-            name: part.new_zeros(count, *part.shape[1:]) for name, part in like.images.items()
-        }
-        parts = (self.geometry[rows], self.categories[rows], self.vad[rows])
-        return PersonSample(images, nobody, nobody, *parts, rows)
+        empty = {name: part.new_zeros(count, *part.shape[1:]) for name, part in like.inputs.items()}
+        return Sample(
+            {**empty, GEOMETRY: self.geometry[rows]},
+            {kind: torch.full((count,), kind == GEOMETRY) for kind in like.present},
+            {CATEGORIES_HEAD: self.categories[rows], VAD_HEAD: self.vad[rows]},
+            torch.zeros_like(rows),
+            rows,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +78,13 @@ class LabelsOnly:
     ratio: float
     lesson: Lesson | None = None
 
-    def join(self, sample: PersonSample, seed: tuple[int, ...]) -> PersonSample:
+    def join(self, sample: Sample, seed: tuple[int, ...]) -> Sample:
         """A batch, some of them after it, all with the targets to learn."""
         count = round(self.ratio * len(sample.place))
         if count:
-            more = self.people.draw(sample, count, seed)
-            images = {k: torch.cat([part, more.images[k]]) for k, part in sample.images.items()}
-            rest = (torch.cat(pair) for pair in zip(sample[1:], more[1:], strict=True))
-            sample = PersonSample(images, *rest)
-        return sample._replace(categories=self.targets(sample.categories, sample.vad))
+            sample = collate([sample, self.people.draw(sample, count, seed)])
+        taught = self.targets(sample.targets[CATEGORIES_HEAD], sample.targets[VAD_HEAD])
+        return sample._replace(targets={**sample.targets, CATEGORIES_HEAD: taught})
 
     def targets(self, categories: Tensor, vad: Tensor) -> Tensor:
         """The categories to learn, each 0 to 1, shape (n, 26)."""
@@ -94,11 +97,11 @@ def read_labelled(manifests: Sequence[Manifest], pictured: Sequence[Manifest]) -
     Raises:
         DataError: none is left.
     """
-    dataset = PersonDataset(manifests, ("train",), {})
+    dataset = RowDataset(manifests, ("train",), {GEOMETRY: None}, PEOPLE_HEADS)
     known = {row.unit or row.picture for manifest in pictured for row in manifest.rows()}
     kept = torch.tensor([(row.unit or row.picture) not in known for row in dataset.rows])
     if not kept.any():
         raise DataError("data.labels_only: every person's picture is in data.manifests already")
-    geometry = torch.cat([dataset[item].geometry for item in range(len(dataset))])
-    labels = torch.from_numpy(dataset.categories), torch.from_numpy(dataset.vad)
-    return LabelledPeople(geometry[kept], labels[0][kept], labels[1][kept])
+    everybody = collate([dataset[item] for item in range(len(dataset))])
+    categories, vad = (everybody.targets[head][kept] for head in PEOPLE_HEADS)
+    return LabelledPeople(everybody.inputs[GEOMETRY][kept], categories, vad)

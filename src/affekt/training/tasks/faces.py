@@ -13,8 +13,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.torch.faces import FaceDataset, Sample, source_priors
+from affekt.data.torch.batches import fill_batches, plan_steps
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import Sample, collate
 from affekt.errors import ConfigError, DataError
+from affekt.heads import PRIMARY_HEAD
 from affekt.models.build import FaceNetwork, build_network, save_network
 from affekt.models.zoo import output_shape
 from affekt.training.config import TrainConfig
@@ -22,12 +25,11 @@ from affekt.training.loading import batches_of, loader_of
 from affekt.training.losses import adjusted_cross_entropy, log_priors
 from affekt.training.notices import say_absent
 from affekt.training.optimizing import decay_groups
-from affekt.training.planning import draw_weights, fill_batches, plan_steps
 from affekt.training.processes import Progress
 from affekt.training.scores import score_sources
 from affekt.training.task import Outputs, Part, Said, Samples, Score, Share, Steps
+from affekt.training.tasks.face_data import FACE, face_dataset, face_stream, source_priors
 
-HEAD = "primary"
 ABSENT = (
     "it cannot be learnt; leave it out of data.labels, or give faces that have it",
     "how well it is read is not measured",
@@ -44,8 +46,8 @@ class Reader(nn.Module):
 
     def forward(self, sample: Sample) -> Outputs:
         """Logits of the labels, shape (n, k)."""
-        faces = sample.face.contiguous(memory_format=torch.channels_last)
-        return {HEAD: self.network(faces)}
+        faces = sample.images()[FACE].contiguous(memory_format=torch.channels_last)
+        return {PRIMARY_HEAD: self.network(faces)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ class FaceTask:
 
     config: TrainConfig
     network: Reader
-    faces: FaceDataset
-    judged_by: FaceDataset
+    faces: RowDataset
+    judged_by: RowDataset
     priors: Tensor
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -82,16 +84,15 @@ class FaceTask:
     def train_batches(self, epoch: int, share: Share) -> Steps:
         """Faces in an order of the epoch's own."""
         optim, faces = self.config.optim, self.faces
-        faces.epoch, faces.size = epoch, self.config.size_at(epoch)
-        sizes, each = np.ones(len(faces), np.int64), np.arange(len(faces))
+        faces.epoch, faces.inputs = epoch, {FACE: face_stream(self.config.size_at(epoch))}
         steps = plan_steps(
-            sizes,
+            faces,
             optim.batch,
             share.processes,
             optim.accumulate,
             seed=self.config.run.seed,
             epoch=epoch,
-            weights=draw_weights(faces.targets, each, optim.balance),
+            balance=optim.balance,
         )
         own = [part for step in steps for part in step[share.rank :: share.processes]]
         samples = self._batches(faces, [part.items for part in own])
@@ -100,19 +101,18 @@ class FaceTask:
     def val_batches(self, share: Share) -> Samples:
         """Every validation face once."""
         own = range(share.rank, len(self.judged_by), share.processes)
-        sizes = np.ones(len(self.judged_by), np.int64)
-        batches = fill_batches(sizes, own, 2 * self.config.optim.batch)
-        return Samples(len(self.judged_by), self._batches(self.judged_by, batches))
+        batches = fill_batches(self.judged_by, own, 2 * self.config.optim.batch)
+        return Samples(self.judged_by.subjects, self._batches(self.judged_by, batches))
 
     def loss(self, outputs: Outputs, batch: Sample) -> Tensor:
         """See `affekt.training.losses`."""
         priors = self.priors.to(batch.source.device)[batch.source]
-        smoothing = self.config.loss.label_smoothing
-        return adjusted_cross_entropy(outputs[HEAD].float(), batch.target, priors, smoothing)
+        logits, targets = outputs[PRIMARY_HEAD].float(), batch.targets[PRIMARY_HEAD]
+        return adjusted_cross_entropy(logits, targets, priors, self.config.loss.label_smoothing)
 
     def score(self, said: Said) -> Score:
         """Balanced accuracy, the mean over the sources, and the figures of `score_sources`."""
-        figures = score_sources(said[HEAD], self.judged_by)
+        figures = score_sources(said[PRIMARY_HEAD], self.judged_by)
         value = np.mean([of_source["balanced_accuracy"] for of_source in figures.values()])
         return Score(float(value), figures)
 
@@ -123,11 +123,12 @@ class FaceTask:
             path, learnt.backbone.state_dict(), replace(learnt.spec, history=dict(history))
         )
 
-    def _batches(self, faces: FaceDataset, places: list[list[int]]) -> Iterator[Sample]:
+    def _batches(self, faces: RowDataset, places: list[list[int]]) -> Iterator[Sample]:
         loader = loader_of(
             faces,
             self.config.data.workers,
             batch_sampler=places,
+            collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # its own: the network's draws must not depend on it
         )
@@ -157,18 +158,18 @@ def face_task(fabric: Fabric, config: TrainConfig, progress: Progress) -> FaceTa
     return FaceTask(config, Reader(network), faces, judged_by, priors)
 
 
-def _datasets(config: TrainConfig) -> tuple[FaceDataset, FaceDataset]:
+def _datasets(config: TrainConfig) -> tuple[RowDataset, RowDataset]:
     manifests = [Manifest.open(path) for path in config.data.manifests]
     labels, size = config.data.labels, config.model.size
     seed = config.run.seed
     sets = (
-        FaceDataset(manifests, "train", labels, size, augment=config.augment, seed=seed),
-        FaceDataset(manifests, "val", labels, size),
+        face_dataset(manifests, "train", labels, size, augment=config.augment, seed=seed),
+        face_dataset(manifests, "val", labels, size),
     )
-    if (sets[0].targets.max(axis=0) > 0).sum() < 2:
+    if (sets[0].targets[PRIMARY_HEAD].max(axis=0) > 0).sum() < 2:
         raise DataError("data.manifests: all faces to train on have one label; give two or more")
     for faces, split, remedy in zip(sets, ("train", "val"), ABSENT, strict=True):
-        say_absent(labels, faces.targets, f"face in {split}", remedy)
+        say_absent(labels, faces.targets[PRIMARY_HEAD], f"face in {split}", remedy)
     return sets
 
 

@@ -12,7 +12,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.torch.people import PersonDataset, PersonSample
+from affekt.data.torch.batches import Part as Planned
+from affekt.data.torch.batches import plan_steps
+from affekt.data.torch.dataset import RowDataset
+from affekt.data.torch.sample import Sample
+from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
 from affekt.labels import CATEGORIES
 from affekt.models.context import ContextNetwork, save_context
 from affekt.models.fusion import FusionHead, start_outputs
@@ -23,16 +27,15 @@ from affekt.training.context_scores import score_people
 from affekt.training.features.cache import cache_features
 from affekt.training.notices import say_absent
 from affekt.training.optimizing import decay_groups
-from affekt.training.planning import Planned, draw_weights, plan_steps
 from affekt.training.processes import Progress
 from affekt.training.task import Outputs, Part, Said, Samples, Score, Share, Steps
-from affekt.training.tasks.samples import People
+from affekt.training.tasks.samples import PEOPLE_HEADS, People, inputs_of, known_of
 
 
 class Hook(Protocol):
     """What may change the batches that are learnt from."""
 
-    def join(self, sample: PersonSample, seed: tuple[int, ...]) -> PersonSample:
+    def join(self, sample: Sample, seed: tuple[int, ...]) -> Sample:
         """What to learn from in place of a batch."""
 
     def targets(self, categories: Tensor, vad: Tensor) -> Tensor:
@@ -44,7 +47,7 @@ class Reader(nn.Module):
 
     Args:
         network: whose encoders and head.
-        encoded: whether ``images`` of the samples hold features already.
+        encoded: whether ``inputs`` of the samples hold features already.
     """
 
     def __init__(self, network: ContextNetwork, *, encoded: bool) -> None:
@@ -52,14 +55,13 @@ class Reader(nn.Module):
         self.network = network
         self.encoded = encoded
 
-    def forward(self, sample: PersonSample) -> Outputs:
+    def forward(self, sample: Sample) -> Outputs:
         """Logits of the categories, shape (n, 26), and VAD, shape (n, 3)."""
-        features: dict[str, Tensor] = sample.images
+        features, known = sample.images(), known_of(sample)
         if not self.encoded:
-            features = self.network.encode(features, sample.has_face, sample.pictured)
-        given = (sample.has_face, sample.pictured, sample.geometry)
-        logits, vad = self.network(features, *given)
-        return {"categories": logits, "vad": vad}
+            features = self.network.encode(features, *known[:2])
+        logits, vad = self.network(features, *known)
+        return {CATEGORIES_HEAD: logits, VAD_HEAD: vad}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,15 @@ class PeopleTask:
 
     def train_batches(self, epoch: int, share: Share) -> Steps:
         """Pictures in an order of the epoch's own, with all their people."""
-        optim, dataset = self.config.optim, self.people.dataset
+        optim = self.config.optim
         steps = plan_steps(
-            self.people.sizes,
+            self.people.dataset,
             optim.batch,
             share.processes,
             optim.accumulate,
             seed=self.config.run.seed,
             epoch=epoch,
-            weights=draw_weights(dataset.categories, dataset.pictures, optim.balance),
+            balance=optim.balance,
             among=self.among,
         )
         own = [part for step in steps for part in step[share.rank :: share.processes]]
@@ -123,17 +125,18 @@ class PeopleTask:
         """Every validation picture once, with all its people."""
         people, own = self.judged_by, slice(share.rank, None, share.processes)
         pictures = people.all_batches(self.config.optim.batch, own)
-        return Samples(people.dataset.persons, people.batches(pictures))
+        return Samples(people.dataset.subjects, people.batches(pictures))
 
-    def loss(self, outputs: Outputs, batch: PersonSample) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Sample) -> Tensor:
         """See `affekt.training.context_losses`."""
-        said = outputs["categories"].float(), outputs["vad"].float()
-        return self.loss_of(*said, batch.categories, batch.vad)
+        said = outputs[CATEGORIES_HEAD].float(), outputs[VAD_HEAD].float()
+        return self.loss_of(*said, batch.targets[CATEGORIES_HEAD], batch.targets[VAD_HEAD])
 
     def score(self, said: Said) -> Score:
         """Mean average precision, and the figures of `score_people`."""
-        truth = self.judged_by.dataset.categories, self.judged_by.dataset.vad
-        figures = score_people(said["categories"], said["vad"], *truth, self.loss_of)
+        true = self.judged_by.dataset.targets
+        truth = true[CATEGORIES_HEAD], true[VAD_HEAD]
+        figures = score_people(said[CATEGORIES_HEAD], said[VAD_HEAD], *truth, self.loss_of)
         return Score(figures["map"], {"people": figures})
 
     def save(self, path: Path, network: nn.Module, history: Mapping[str, Any]) -> None:
@@ -168,10 +171,10 @@ def task_of(
     part = ContextNetwork(whole.spec, {}, whole.head, {}) if encoded else whole
     learnt, dataset = Reader(part, encoded=encoded), people[0].dataset
     places = slice(None) if among is None else people[0].places(among).numpy()
-    categories = torch.from_numpy(dataset.categories[places])
+    categories = torch.from_numpy(dataset.targets[CATEGORIES_HEAD][places])
     loss = build_loss(config.loss, categories)
     task = PeopleTask(config, whole, learnt, *people, loss, hook, among)
-    vad = torch.from_numpy(dataset.vad[places])
+    vad = torch.from_numpy(dataset.targets[VAD_HEAD][places])
     start_head(task, categories if hook is None else hook.targets(categories, vad), vad)
     return task
 
@@ -200,16 +203,18 @@ def read_people(
 ) -> People:
     """The people of some splits; to be tuned on, if they are not only learnt from."""
     learnt = "train" in splits
-    dataset = PersonDataset(
+    dataset = RowDataset(
         [Manifest.open(path) for path in config.data.manifests],
         splits,
-        network.spec.streams,
+        inputs_of(network.spec.streams),
+        PEOPLE_HEADS,
         augment=config.augment if learnt else None,
         seed=config.run.seed,
         tuning="val" in splits,
     )
     remedy = "it cannot be learnt" if learnt else "how well it is read is not measured"
-    say_absent(CATEGORIES, dataset.categories, f"person in {' and '.join(splits)}", remedy)
+    marked = dataset.targets[CATEGORIES_HEAD]
+    say_absent(CATEGORIES, marked, f"person in {' and '.join(splits)}", remedy)
     if not config.features.cache:
         return People(dataset, workers=config.data.workers)
     network.to(fabric.device).eval()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from affekt.arrays import IntArray
-from affekt.data.torch.people import PersonDataset, PersonSample, collate_people
+from affekt.bundle import StreamSpec
+from affekt.data.torch.batches import fill_batches
+from affekt.data.torch.dataset import Inputs, RowDataset
+from affekt.data.torch.sample import GEOMETRY, Sample, collate
+from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
+from affekt.labels import CATEGORIES, VAD
 from affekt.training.features.store import FeatureStore
 from affekt.training.loading import batches_of, loader_of
-from affekt.training.planning import fill_batches
+
+PEOPLE_HEADS = {CATEGORIES_HEAD: CATEGORIES, VAD_HEAD: VAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,12 @@ class People:
         workers: processes that decode and crop.
     """
 
-    dataset: PersonDataset
+    dataset: RowDataset
     store: FeatureStore | None = None
     workers: int = 0
 
-    def batches(self, pictures: Sequence[Sequence[int]], epoch: int = 0) -> Iterator[PersonSample]:
-        """One sample per batch of pictures; from a store, ``images`` holds features.
+    def batches(self, pictures: Sequence[Sequence[int]], epoch: int = 0) -> Iterator[Sample]:
+        """One sample per batch of pictures; from a store, ``inputs`` holds features.
 
         Args:
             pictures: the items of each batch.
@@ -44,11 +48,11 @@ class People:
             self.dataset,
             self.workers,
             batch_sampler=pictures,
-            collate_fn=collate_people,
+            collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # its own: the network's draws must not depend on it
         )
-        return (PersonSample(*batch) for batch in batches_of(loader))
+        return (Sample(*batch) for batch in batches_of(loader))
 
     def all_batches(self, batch: int, share: slice = slice(None)) -> list[list[int]]:
         """Every picture once and in order, in batches of about so many people.
@@ -57,26 +61,30 @@ class People:
             batch: people.
             share: of the pictures.
         """
-        return fill_batches(self.sizes, range(len(self.dataset))[share], batch)
-
-    @property
-    def sizes(self) -> IntArray:
-        """How many people each picture holds."""
-        return np.array([item.people for item in self.dataset.items])
+        return fill_batches(self.dataset, range(len(self.dataset))[share], batch)
 
     def places(self, pictures: Sequence[int]) -> Tensor:
         """The positions of the people in some pictures."""
         items = [self.dataset.items[picture] for picture in pictures]
         return torch.cat([torch.arange(item.first, item.last) for item in items])
 
-    def _stored(self, store: FeatureStore, items: Sequence[int], epoch: int) -> PersonSample:
+    def _stored(self, store: FeatureStore, items: Sequence[int], epoch: int) -> Sample:
         places, view = self.places(items), epoch % store.views
-        return PersonSample(
-            store.features(places, view),
-            store.has_face[places],
-            store.pictured[places],
-            store.geometry(places, view),
-            torch.from_numpy(self.dataset.categories[places.numpy()]),
-            torch.from_numpy(self.dataset.vad[places.numpy()]),
+        rows, dataset = places.numpy(), self.dataset
+        return Sample(
+            {**store.features(places, view), GEOMETRY: store.geometry(places, view)},
+            {kind: torch.from_numpy(own[rows]) for kind, own in dataset.present.items()},
+            {head: torch.from_numpy(own[rows]) for head, own in dataset.targets.items()},
+            torch.from_numpy(dataset.source_of[rows]),
             places,
         )
+
+
+def inputs_of(streams: Mapping[str, StreamSpec]) -> Inputs:
+    """What a context network is fed with: its image streams, and always the geometry."""
+    return {**streams, GEOMETRY: None}
+
+
+def known_of(sample: Sample) -> list[Tensor]:
+    """Who has a face, who is in a picture, and the geometry: what the head asks beside features."""
+    return [sample.present["face"], sample.present["scene"], sample.inputs[GEOMETRY]]

@@ -11,32 +11,28 @@ from hypothesis import strategies as st
 
 from affekt.bundle import StreamSpec
 from affekt.crops import crop_stream
-from affekt.data.augment.faces import AugmentConfig, crop_matrix
-from affekt.data.augment.faces import draw as draw_face
-from affekt.data.augment.people import (
-    MIDDLE,
-    PersonAugmentation,
-    PersonAugmentConfig,
-    Placement,
-    crop_varied,
-    draw,
-    move_box,
-    move_face,
-    move_points,
-)
+from affekt.data.augment.config import AugmentConfig, FaceAugmentConfig
+from affekt.data.augment.crops import crop_varied
+from affekt.data.augment.draw import draw
+from affekt.data.augment.drawn import Augmentation, Backdrop, Damage, Variation
+from affekt.data.augment.kernels import MIDDLE
+from affekt.data.augment.moving import move_box, move_face
 from affekt.geometry import person_geometry, roll_degrees
 from affekt.media import ImageRgb
 from affekt.results import Face
 
-OFF = PersonAugmentConfig(
+OFF = AugmentConfig(
     flip=0, degrees=0, scale=0, shift=0, person_degrees=0, person_scale=0, person_shift=0,
-    brightness=0, contrast=0, colour=0, grey=0, occlude=0,
+    brightness=0, contrast=0, colour=0, grey=0, surround=0,
 )  # fmt: skip
+ALWAYS = AugmentConfig(
+    flip=1, grey=1, blur=1, downscale=1, jpeg=1, occlude=1, background=1, surround=1, mask=1
+)
 SPEC = StreamSpec(32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), kind="body", crop="stretch")
 BOX = (8.0, 12.0, 40.0, 60.0)
 EYES = ((16.0, 18.0), (28.0, 20.0), (22.0, 24.0), (17.0, 29.0), (26.0, 30.0))
 FACE = Face((12.0, 12.0, 32.0, 34.0), 0.9, EYES)
-NOTHING = PersonAugmentation(Placement(), (Placement(),))
+NOTHING = Augmentation(Variation(), (Variation(),))
 
 
 @pytest.fixture
@@ -47,11 +43,15 @@ def picture() -> ImageRgb:
     return np.stack(channels, axis=2).astype(np.uint8)
 
 
+def no_other(place: float) -> ImageRgb:
+    raise AssertionError("no other face is needed")
+
+
 def seen(
-    picture: ImageRgb, stream: str, drawn: PersonAugmentation, spec: StreamSpec = SPEC
+    picture: ImageRgb, stream: str, drawn: Augmentation, spec: StreamSpec = SPEC
 ) -> np.ndarray:
     rule = replace(spec, kind=stream, crop="face-square" if stream == "face" else spec.crop)
-    crop = crop_varied(picture, rule, BOX, FACE, drawn=drawn, person=0)
+    crop = crop_varied(picture, rule, BOX, FACE, drawn=drawn, person=0, other_rgb=no_other)
     assert crop is not None
     return crop.astype(int)
 
@@ -64,20 +64,18 @@ def plain(picture: ImageRgb, stream: str) -> np.ndarray:
 
 
 def test_what_is_drawn_follows_from_the_generator_alone() -> None:
-    first, again, other = (
-        draw(PersonAugmentConfig(), np.random.default_rng(s), 3) for s in (1, 1, 3)
-    )
+    first, again, other = (draw(AugmentConfig(), np.random.default_rng(s), 3) for s in (1, 1, 3))
     assert first == again != other
 
 
 def test_each_person_is_drawn_apart_and_the_picture_once() -> None:
-    drawn = draw(PersonAugmentConfig(), np.random.default_rng(0), 3)
-    assert len(set(drawn.people)) == 3
+    drawn = draw(AugmentConfig(), np.random.default_rng(0), 3)
+    assert len({person.degrees for person in drawn.people}) == 3
     assert not any(person.flip for person in drawn.people)
 
 
 def test_what_is_drawn_stays_within_the_config() -> None:
-    config = PersonAugmentConfig(flip=0.3, degrees=10, scale=0.2, shift=0.1, person_degrees=4,
+    config = AugmentConfig(flip=0.3, degrees=10, scale=0.2, shift=0.1, person_degrees=4,
                                  person_scale=0.1, person_shift=0.05, brightness=0.2, colour=0.1,
                                  contrast=0.15, grey=0.2, occlude=0.4, occlude_max=0.3)  # fmt: skip
     drawn = [draw(config, np.random.default_rng(seed), 2) for seed in range(400)]
@@ -97,6 +95,58 @@ def test_what_is_drawn_stays_within_the_config() -> None:
     assert all(abs(d.contrast - 1) <= 0.15 for d in drawn)
 
 
+def test_a_share_of_one_always_hits_and_of_zero_never() -> None:
+    for seed in range(20):
+        drawn = draw(ALWAYS, np.random.default_rng(seed), 1)
+        [person] = drawn.people
+        assert drawn.picture.flip and drawn.grey and person.occlusion
+        parts = [drawn.picture.damage, person.damage, person.backdrop]
+        assert all(getattr(part, name) is not None for part in parts for name in part.__slots__)
+        plain = draw(OFF, np.random.default_rng(seed), 1)
+        assert replace(plain, fill=(0, 0, 0)) == NOTHING
+
+
+def test_what_is_done_to_pixels_stays_within_the_config() -> None:
+    config = replace(ALWAYS, blur_sigma=3.0, downscale_min=20)
+    for seed in range(100):
+        drawn = draw(config, np.random.default_rng(seed), 1)
+        for damage in (drawn.picture.damage, drawn.people[0].damage):
+            assert 0.2 * 0.03 <= (damage.blur_sigma or 0) <= 0.03
+            assert 20 <= (damage.downscale_to or 0) <= 56
+            assert 25 <= (damage.jpeg_quality or 0) <= 85
+
+
+def test_faces_alone_are_varied_in_their_crop_and_people_in_their_picture() -> None:
+    face = draw(FaceAugmentConfig(), np.random.default_rng(0), 1)
+    assert (face.picture.degrees, face.picture.scale, face.picture.shift) == (0.0, 1.0, (0.0, 0.0))
+    assert abs(face.people[0].degrees) > 0
+    assert all(
+        draw(AugmentConfig(), np.random.default_rng(seed), 1).people[0].damage == Damage()
+        for seed in range(20)
+    )
+
+
+def test_only_a_picture_of_nothing_but_a_face_gets_a_mask(picture: ImageRgb) -> None:
+    masked = Variation(backdrop=Backdrop(mask=(0.5, 0.5, 0.2, 0.2)))
+    drawn = replace(NOTHING, people=(masked,))
+    spec = replace(SPEC, kind="face", crop="face-square")
+
+    def crop(box: tuple[float, float, float, float] | None) -> ImageRgb:
+        found = crop_varied(picture, spec, box, FACE, drawn=drawn, person=0, other_rgb=no_other)
+        assert found is not None
+        return found
+
+    np.testing.assert_array_equal(crop(BOX), plain(picture, "face"))
+    assert (crop(None)[:4, :4] == 0).all()
+
+
+def test_damage_is_done_to_the_persons_crops_or_the_scene(picture: ImageRgb) -> None:
+    blurred = Variation(damage=Damage(blur_sigma=0.2))
+    drawn = replace(NOTHING, people=(blurred,))
+    assert seen(picture, "body", drawn).std() < plain(picture, "body").std()
+    np.testing.assert_array_equal(seen(picture, "scene", drawn), seen(picture, "scene", NOTHING))
+
+
 def test_a_config_without_strength_changes_nothing(picture: ImageRgb) -> None:
     drawn = draw(OFF, np.random.default_rng(0), 1)
     for stream in ("face", "body", "scene"):
@@ -105,14 +155,14 @@ def test_a_config_without_strength_changes_nothing(picture: ImageRgb) -> None:
 
 
 def test_a_flip_mirrors_every_stream(picture: ImageRgb) -> None:
-    drawn = replace(NOTHING, picture=Placement(flip=True))
+    drawn = replace(NOTHING, picture=Variation(flip=True))
     for stream in ("face", "body", "scene"):
         mirrored = plain(picture, stream)[:, ::-1]
         assert np.abs(seen(picture, stream, drawn) - mirrored).max() <= 2
 
 
 placements = st.builds(
-    Placement,
+    Variation,
     st.floats(-30, 30),
     st.floats(0.6, 1.6),
     st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)),
@@ -122,15 +172,18 @@ placements = st.builds(
 
 @settings(max_examples=50, deadline=None)
 @given(placements)
-def test_a_moved_point_shows_the_same_spot_of_the_picture(place: Placement) -> None:
+def test_a_moved_point_shows_the_same_spot_of_the_picture(place: Variation) -> None:
     view = place.matrix(96, 72)
-    for moved, (x, y) in zip(move_points(EYES, view), EYES, strict=True):
-        np.testing.assert_allclose(view @ (*moved, 1), (x, y), atol=1e-8)
+    moved = move_face(FACE, view).landmarks_xy
+    assert moved is not None
+    order = (1, 0, 2, 4, 3) if place.flip else range(5)
+    for point, spot in zip(moved, order, strict=True):
+        np.testing.assert_allclose(view @ (*point, 1), EYES[spot], atol=1e-8)
 
 
 @settings(max_examples=50, deadline=None)
 @given(placements)
-def test_a_moved_box_keeps_its_middle_and_its_shape(place: Placement) -> None:
+def test_a_moved_box_keeps_its_middle_and_its_shape(place: Variation) -> None:
     view = place.matrix(96, 72)
     x1, y1, x2, y2 = move_box(BOX, view)
     middle = view @ ((x1 + x2) / 2, (y1 + y2) / 2, 1)
@@ -140,7 +193,7 @@ def test_a_moved_box_keeps_its_middle_and_its_shape(place: Placement) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(placements)
-def test_a_moved_face_turns_with_the_picture(place: Placement) -> None:
+def test_a_moved_face_turns_with_the_picture(place: Variation) -> None:
     moved = move_face(FACE, place.matrix(96, 72))
     assert moved.landmarks_xy is not None
     roll = roll_degrees(EYES)
@@ -152,7 +205,7 @@ def test_a_moved_face_turns_with_the_picture(place: Placement) -> None:
 
 
 def test_two_flips_give_the_face_back() -> None:
-    view = Placement(flip=True).matrix(96, 72)
+    view = Variation(flip=True).matrix(96, 72)
     again = move_face(move_face(FACE, view), view)
     assert again.landmarks_xy is not None
     np.testing.assert_allclose(again.landmarks_xy, EYES)
@@ -160,21 +213,21 @@ def test_two_flips_give_the_face_back() -> None:
 
 
 def test_a_face_without_landmarks_moves_its_box() -> None:
-    moved = move_face(replace(FACE, landmarks_xy=None), Placement(shift=(0.25, 0)).matrix(96, 72))
+    moved = move_face(replace(FACE, landmarks_xy=None), Variation(shift=(0.25, 0)).matrix(96, 72))
     assert moved.landmarks_xy is None
     np.testing.assert_allclose(moved.box_xyxy, (-12, 12, 8, 34), atol=1e-9)
 
 
 def test_body_and_face_stay_on_the_person_wherever_the_picture_goes(picture: ImageRgb) -> None:
     """Shift and scale move the box along, so the crop shows the same; only the scene differs."""
-    drawn = replace(NOTHING, picture=Placement(scale=1.2, shift=(0.1, -0.05)))
+    drawn = replace(NOTHING, picture=Variation(scale=1.2, shift=(0.1, -0.05)))
     for stream in ("face", "body"):
         assert np.abs(seen(picture, stream, drawn) - plain(picture, stream)).max() <= 3
     assert np.abs(seen(picture, "scene", drawn) - plain(picture, "scene")).max() > 20
 
 
 def test_the_persons_crops_vary_on_their_own(picture: ImageRgb) -> None:
-    drawn = replace(NOTHING, people=(Placement(shift=(0.25, 0)),))
+    drawn = replace(NOTHING, people=(Variation(shift=(0.25, 0)),))
     shifted, before = seen(picture, "body", drawn), plain(picture, "body")
     assert np.abs(shifted[:, :24] - before[:, 8:]).max() <= 2
     np.testing.assert_array_equal(seen(picture, "scene", drawn), seen(picture, "scene", NOTHING))
@@ -184,7 +237,7 @@ def test_the_drawn_box_is_where_the_person_is_in_the_drawn_scene(picture: ImageR
     """A marked person, seen in a moved scene, lies in the moved box."""
     marked = picture.copy()
     marked[12:60, 8:40] = (255, 0, 255)
-    place = Placement(scale=1.1, shift=(0.08, 0.05), flip=True)
+    place = Variation(scale=1.1, shift=(0.08, 0.05), flip=True)
     scene = seen(marked, "scene", replace(NOTHING, picture=place), replace(SPEC, size=96))
     hit = np.abs(scene - (255, 0, 255)).max(axis=2) < 40
     columns, rows = np.flatnonzero(hit.any(axis=0)), np.flatnonzero(hit.any(axis=1))
@@ -194,7 +247,7 @@ def test_the_drawn_box_is_where_the_person_is_in_the_drawn_scene(picture: ImageR
 
 
 def test_geometry_of_a_mirrored_picture_is_mirrored() -> None:
-    moved = move_box(BOX, Placement(flip=True).matrix(96, 72))
+    moved = move_box(BOX, Variation(flip=True).matrix(96, 72))
     before, after = (person_geometry([box], 96, 72)[0] for box in (BOX, moved))
     np.testing.assert_allclose(after[[0, 6, 8]], 1 - before[[0, 8, 6]], atol=1e-6)
     others = [1, 2, 3, 4, 5, 7, 9, 10, 11, 12]
@@ -215,7 +268,7 @@ def test_grey_has_three_equal_channels(picture: ImageRgb) -> None:
 
 
 def test_an_occlusion_hides_the_persons_crops_or_the_scene(picture: ImageRgb) -> None:
-    hidden = Placement(occlusion=(0.25, 0.5, 0.5, 0.75, 7))
+    hidden = Variation(occlusion=(0.25, 0.5, 0.5, 0.75, 7))
     person = replace(NOTHING, people=(hidden,))
     for stream in ("face", "body"):
         assert (seen(picture, stream, person)[16:24, 8:16] == 7).all()
@@ -226,19 +279,14 @@ def test_an_occlusion_hides_the_persons_crops_or_the_scene(picture: ImageRgb) ->
 
 def test_a_missing_face_is_no_crop(picture: ImageRgb) -> None:
     spec = replace(SPEC, kind="face", crop="face-square")
-    assert crop_varied(picture, spec, BOX, None, drawn=NOTHING, person=0) is None
+    assert (
+        crop_varied(picture, spec, BOX, None, drawn=NOTHING, person=0, other_rgb=no_other) is None
+    )
 
 
 def test_the_blanked_person_moves_with_the_picture(picture: ImageRgb) -> None:
     spec = replace(SPEC, size=96, blank_person=True)
-    scene = seen(picture, "scene", replace(NOTHING, picture=Placement(flip=True)), spec)
-    x1, y1, x2, y2 = move_box(BOX, Placement(flip=True).matrix(96, 72))
+    scene = seen(picture, "scene", replace(NOTHING, picture=Variation(flip=True)), spec)
+    x1, y1, x2, y2 = move_box(BOX, Variation(flip=True).matrix(96, 72))
     inside = scene[int(y1 / 0.75) + 2 : int(y2 / 0.75) - 2, int(x1) + 2 : int(x2) - 2]
     assert np.abs(inside - 128).max() <= 1
-
-
-def test_both_kinds_of_augmentation_share_their_kernels() -> None:
-    """A face's crop map is a placement's: one formula for rotation, scale, shift and flip."""
-    drawn = draw_face(AugmentConfig(), np.random.default_rng(0))
-    place = Placement(drawn.degrees, drawn.scale, drawn.shift, drawn.flip)
-    np.testing.assert_array_equal(crop_matrix(drawn, 48), place.matrix(48, 48))
