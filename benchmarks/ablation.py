@@ -31,19 +31,15 @@ from affekt.evaluation.resampling import Bootstrap, Estimate, Rule, Sampled, est
 from affekt.heads import CATEGORIES_HEAD, VAD_HEAD, Kind
 from affekt.labels import CATEGORIES, VAD
 from affekt.report.cells import interval_text
-from affekt.training.context_build import network_of
-from affekt.training.context_config import (
-    ContextConfig,
-    StreamConfig,
-    StreamsConfig,
-    TeacherConfig,
-    load_context_config,
-)
-from affekt.training.folds import OUT_OF_FOLD, train_heads
+from affekt.training.folds.crossing import OUT_OF_FOLD, train_heads
 from affekt.training.labels_only.hook import labels_only
+from affekt.training.networks import network_of
 from affekt.training.processes import Progress
-from affekt.training.tasks.people import read_people
-from affekt.training.tasks.samples import People
+from affekt.training.recipe.experiment import FoldsTable
+from affekt.training.recipe.model import StreamsTable, StreamTable
+from affekt.training.recipe.recipe import Recipe, read_recipe
+from affekt.training.samples import Subjects
+from affekt.training.supervised import read_subjects
 
 Outputs = list[tuple[FloatArray, FloatArray]]
 """Of every seed: probabilities (n, 26) and VAD (n, 3)."""
@@ -52,9 +48,8 @@ Outputs = list[tuple[FloatArray, FloatArray]]
 def main() -> None:
     """Train, measure, print and write."""
     options = _options()
-    config = load_context_config(options.recipe, options.set)
-    if not config.data.folds:
-        raise UsageError(f"{options.recipe}: an ablation needs a recipe with data.folds")
+    config = read_recipe(options.recipe, options.set)
+    _folds(config)
     people = _people(config)
     variants, samples = dict(_variants(config)), {}
     for name, variant in variants.items():
@@ -73,14 +68,15 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _people(config: ContextConfig) -> People:
-    """Everybody with the features of all streams."""
+def _people(config: Recipe) -> Subjects:
+    """Everybody with the features of all streams, and geometry."""
     fabric = Fabric(accelerator="cpu", devices=1)
-    return read_people(fabric, config, network_of(config), ("train", "val"), Progress())
+    whole = replace(config, geometry=replace(config.geometry, use=True))
+    return read_subjects(fabric, whole, network_of(whole), ("train", "val"), Progress())
 
 
-def _variants(config: ContextConfig) -> Iterator[tuple[str, ContextConfig]]:
-    config = replace(config, data=replace(config.data, refit=0))
+def _variants(config: Recipe) -> Iterator[tuple[str, Recipe]]:
+    config = replace(config, folds=replace(_folds(config), refit=0))
     yield "the recipe: " + _names(config.streams), config
     streams = dict(config.streams.items())
     parts = [
@@ -88,20 +84,29 @@ def _variants(config: ContextConfig) -> Iterator[tuple[str, ContextConfig]]:
         *({name: streams[name]} for name in streams),
     ]
     for part in parts:
-        chosen = StreamsConfig(**{k: _own(v, streams) for k, v in part.items()})
+        chosen = StreamsTable(**{k: _own(v, streams) for k, v in part.items()})
         yield _names(chosen), replace(config, streams=chosen)
     geometry = replace(config.geometry, use=True)
     yield f"{_names(config.streams)}, geometry", replace(config, geometry=geometry)
-    yield "geometry", replace(config, streams=StreamsConfig(), geometry=geometry)
-    if config.geometry.prior:
-        unaware = replace(config.geometry, prior=0.0)
-        yield "the recipe, without the box's prior", replace(config, geometry=unaware)
+    yield "geometry", replace(config, streams=StreamsTable(), geometry=geometry)
     gated = replace(config.fusion, kind="gated")
     yield "the recipe, gated fusion", replace(config, fusion=gated)
-    yield "the recipe, without the teacher", replace(config, teacher=TeacherConfig())
+    table = config.labels_only
+    if table is not None and table.box_prior:
+        unaware = replace(table, box_prior=0.0)
+        yield "the recipe, without the box's prior", replace(config, labels_only=unaware)
+    if table is not None and table.teacher:
+        alone = replace(table, teacher=0.0)
+        yield "the recipe, without the teacher", replace(config, labels_only=alone)
 
 
-def _own(stream: StreamConfig, streams: dict[str, StreamConfig]) -> StreamConfig:
+def _folds(config: Recipe) -> FoldsTable:
+    if config.crossed is None:
+        raise UsageError("an ablation needs a recipe with folds")
+    return config.crossed
+
+
+def _own(stream: StreamTable, streams: dict[str, StreamTable]) -> StreamTable:
     """A stream with an encoder of its own, for it may stand without the one it shares."""
     if stream.share is None:
         return stream
@@ -109,18 +114,19 @@ def _own(stream: StreamConfig, streams: dict[str, StreamConfig]) -> StreamConfig
     return replace(stream, share=None, backbone=owner.backbone, size=owner.size)
 
 
-def _names(streams: StreamsConfig) -> str:
+def _names(streams: StreamsTable) -> str:
     return ", ".join(name for name, _ in streams.items())
 
 
-def _outputs(config: ContextConfig, seed: int, people: People) -> tuple[FloatArray, FloatArray]:
+def _outputs(config: Recipe, seed: int, people: Subjects) -> tuple[FloatArray, FloatArray]:
     """What the heads say of the pictures they never saw."""
     with tempfile.TemporaryDirectory() as folder:
         config = replace(config, run=replace(config.run, out=folder, seed=seed))
         fabric = Fabric(accelerator="cpu", devices=1)
         fabric.seed_everything(seed, verbose=False)
         network = network_of(config)
-        train_heads(fabric, config, network, people, labels_only(config), progress=Progress())
+        folds, hook = _folds(config), labels_only(config)
+        train_heads(fabric, config, network, people, folds=folds, hook=hook, progress=Progress())
         with np.load(Path(folder) / OUT_OF_FOLD) as held:
             logits, vad = held["logits"].astype(float), held["vad"].astype(float)
     return 1 / (1 + np.exp(-logits)), vad
@@ -135,8 +141,7 @@ def _mean_figures(
     dataset: RowDataset, outputs: Outputs, weights: FloatArray
 ) -> dict[str, FloatArray]:
     """Mean over the seeds; VAD's error is the mean over its dimensions."""
-    truth = dataset.targets[CATEGORIES_HEAD] > 0.5
-    vad_truth = dataset.targets[VAD_HEAD].astype(float)
+    truth, vad_truth = dataset.targets["categories"] > 0.5, dataset.targets["vad"].astype(float)
     heads = [
         {
             CATEGORIES_HEAD: Output(Kind.MULTI_LABEL, CATEGORIES, truth, p),

@@ -24,7 +24,8 @@ import output
 from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.row import Row
 from affekt.training.checkpoints import METRICS, read_metrics
-from affekt.training.context_config import ContextConfig, StreamsConfig, load_context_config
+from affekt.training.recipe.model import StreamsTable
+from affekt.training.recipe.recipe import Recipe, read_recipe
 from affekt.training.train import train
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -73,8 +74,8 @@ def _few(manifest: Manifest) -> Iterator[Row]:
     yield from (replace(row, id=f"val/{row.id}", split="val") for row in rows)
 
 
-def _config(name: str, data: str, out: Path, random: bool) -> ContextConfig:
-    config = load_context_config(CONFIGS / f"{name}.toml")
+def _config(name: str, data: str, out: Path, random: bool) -> Recipe:
+    config = read_recipe(CONFIGS / f"{name}.toml")
     streams = dict(config.streams.items())
     if random:
         streams = {
@@ -84,17 +85,18 @@ def _config(name: str, data: str, out: Path, random: bool) -> ContextConfig:
     return replace(
         config,
         run=replace(config.run, out=str(out)),
-        data=replace(config.data, manifests=(data,), folds=0, refit=0),
-        streams=StreamsConfig(**streams),
+        data=replace(config.data, manifests=(data,)),
+        folds=None,
+        streams=StreamsTable(**streams),
         features=replace(config.features, folder=str(out.parent / "features")),
     )
 
 
-def _trains_encoders(config: ContextConfig) -> bool:
-    return any(stream.train != "none" for _, stream in config.streams.items())
+def _trains_encoders(config: Recipe) -> bool:
+    return bool(config.trained)
 
 
-def _by_heart(config: ContextConfig, few: Path, epochs: int) -> ContextConfig:
+def _by_heart(config: Recipe, few: Path, epochs: int) -> Recipe:
     epochs = epochs if _trains_encoders(config) else 200
     return replace(
         config,
@@ -109,13 +111,13 @@ def _by_heart(config: ContextConfig, few: Path, epochs: int) -> ContextConfig:
     )
 
 
-def _shortened(config: ContextConfig, epochs: int) -> ContextConfig:
+def _shortened(config: Recipe, epochs: int) -> Recipe:
     if not _trains_encoders(config):
         return config
     return replace(config, optim=replace(config.optim, epochs=epochs))
 
 
-def _run(config: ContextConfig) -> dict[str, float]:
+def _run(config: Recipe) -> dict[str, float]:
     started = time.perf_counter()
     train(config)
     records = read_metrics(Path(config.run.out) / METRICS)

@@ -44,9 +44,9 @@ Path("recipe.toml").write_text('''
 run.out = "run"
 data.manifests = ["set"]
 data.workers = 1
-model.backbone = "test_resnet"
-model.weights = "random"
-model.size = 64
+streams.face = {backbone = "test_resnet", weights = "random", size = 64, train = "all"}
+fusion.kind = "none"
+heads.primary = {}
 optim.epochs = 1
 optim.batch = 8
 ''')

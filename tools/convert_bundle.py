@@ -33,10 +33,9 @@ from affekt.bundle import (
 from affekt.heads import CATEGORIES_HEAD, PRIMARY_HEAD, VAD_HEAD
 from affekt.inference.session import open_session
 from affekt.labels import VAD, VAD_RANGE
-from affekt.training.card import context_card, face_card
+from affekt.packaging.card import card_of
 
-FACE, CONTEXT, ENSEMBLE = "face", "context", "ensemble"
-CARDS = {FACE: face_card, CONTEXT: context_card}
+FACE, ENSEMBLE = "face", "ensemble"
 
 
 def main() -> None:
@@ -59,8 +58,8 @@ def convert_folder(folder: Path) -> None:
     takes = open_session(folder / MODEL_FILE).inputs if alone else ()
     info = convert(old, takes)
     files = {name: (folder / name).read_bytes() for name in old["files"]}
-    if old["kind"] in CARDS:
-        files[CARD_FILE] = CARDS[old["kind"]](info).encode()
+    if alone:
+        files[CARD_FILE] = card_of(info).encode()
     write_bundle(folder, info, files)
 
 

@@ -175,7 +175,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A network with random weights, and a manifest of random pictures."""
     pytest.importorskip("torch")
     from affekt.data.sets.faces import prepare_folders  # noqa: PLC0415
-    from affekt.models.build import build_network, save_network  # noqa: PLC0415
+    from affekt.models.build import StreamPlan, build_network  # noqa: PLC0415
+    from affekt.models.saved import save_network  # noqa: PLC0415
+    from affekt.models.spec import FusionSpec, HeadSpec  # noqa: PLC0415
 
     root = tmp_path_factory.mktemp("export")
     rng = np.random.default_rng(0)
@@ -187,8 +189,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
                 pixels = rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i}.png")
     made = prepare_folders(root / "set", root / "m.parquet", detect=lambda image: [])
-    network = build_network("test_efficientnet", "random", PRIMARY, 64)
-    save_network(root / "best.safetensors", network.backbone.state_dict(), network.spec)
+    face = StreamPlan("test_efficientnet", "random", 64, "face-square")
+    heads = {"primary": HeadSpec(PRIMARY, "single-label")}
+    network = build_network({"face": face}, heads, FusionSpec("none"))
+    save_network(root / "best.safetensors", network)
     return root / "best.safetensors", made.manifest
 
 

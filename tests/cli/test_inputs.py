@@ -105,6 +105,6 @@ def test_export_and_train(affekt: Program, faces: Path, tmp_path: Path) -> None:
     recipe.write_text(f"[run]\nout = {json.dumps(str(out))}\n")
     refused(affekt, tmp_path, "train", recipe)
     (tmp_path / "r.toml").write_text(
-        f"[run]\nout = {json.dumps(str(out))}\n[model]\nweights = {json.dumps(str(recipe))}\n"
+        f"run.out = {json.dumps(str(out))}\nstreams.face.weights = {json.dumps(str(recipe))}\n"
     )
     refused(affekt, tmp_path, "train", tmp_path / "r.toml")

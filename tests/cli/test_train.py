@@ -18,12 +18,16 @@ accelerator = "cpu"
 threads = 1
 [data]
 manifests = ["{faces}"]
-labels = ["anger", "happiness", "contempt"]
 workers = 0
-[model]
+[heads.primary]
+labels = ["anger", "happiness", "contempt"]
+[streams.face]
 backbone = "test_nfnet"
 weights = "random"
 size = 32
+train = "all"
+[fusion]
+kind = "none"
 [optim]
 epochs = 1
 batch = 8
@@ -44,8 +48,8 @@ def test_a_run_says_what_it_leaves_out_and_how_to_go_on(affekt: Program, recipe:
     code, out, err = affekt(*words)
     assert (code, out) == (0, best), err
     assert [line.partition(" has the label contempt: ")[0] for line in err.splitlines()] == [
-        "affekt: no face in train",
-        "affekt: no face in val",
+        "affekt: no row in train",
+        "affekt: no row in val",
     ]
     code, out, err = affekt(*words)
     assert (code, out) == (0, best)
@@ -53,7 +57,7 @@ def test_a_run_says_what_it_leaves_out_and_how_to_go_on(affekt: Program, recipe:
 
 
 def test_a_divergence_is_one_line_and_exit_code_1(affekt: Program, recipe: Path) -> None:
-    words = ["train", recipe, "--set", "optim.lr=1e30", "--set", "optim.epochs=3"]
+    words = ["train", recipe, "--set", "optim.encoder_lr=1e30", "--set", "optim.epochs=3"]
     code, out, err = affekt(*words)
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].startswith("affekt: error: the loss is not a finite number in ep")

@@ -11,17 +11,15 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from affekt.errors import ConfigError
 from affekt.models.backbones import (
     IMAGENET_MEAN,
     PACKAGED_MEAN,
     PACKAGED_STD,
-    build_backbone,
-    classifier_of,
     load_matching,
     load_packaged_weights,
+    start_network,
 )
 from affekt.models.encoder import build_encoder
 
@@ -43,17 +41,13 @@ def _one_thread() -> None:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_builds_by_name_with_as_many_outputs_as_asked(name: str) -> None:
+def test_a_family_builds_by_name_and_gives_one_vector_per_crop(name: str) -> None:
     size = SIZES.get(name, 64)
     with torch.device("meta"):  # VGG's weights alone are 500 MB
-        network, start = build_backbone(name, "random", 7, size, drop_rate=0.2, drop_path=0.1)
+        encoder, start = build_encoder(name, "random", size, "all", drop_path=0.1)
         crops = torch.zeros(2, 3, size, size)
-        shapes = network.train()(crops).shape, network.eval()(crops).shape
-        encoder, _ = build_encoder(name, "random", size)
-        features = encoder(crops).shape
-    assert shapes == ((2, 7), (2, 7))
-    assert isinstance(classifier_of(network), nn.Linear)
-    assert features == (2, encoder.width)
+        shapes = encoder.train()(crops).shape, encoder.eval()(crops).shape
+    assert shapes == ((2, encoder.width), (2, encoder.width))
     assert start.weights == "random"
     assert len(start.mean) == len(start.std) == 3
 
@@ -61,11 +55,11 @@ def test_a_family_builds_by_name_with_as_many_outputs_as_asked(name: str) -> Non
 @pytest.mark.parametrize("name", ["test_vit", "test_resnet", "dla46_c"])
 def test_what_was_built_is_built_again_from_its_weights(name: str, tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
-    saved, _ = build_backbone(name, "random", 7, 32)
+    saved, _ = start_network(name, "random", 7, 32)
     save_file(saved.state_dict(), path)
-    again, _ = build_backbone(name, "random", 7, 32)
+    again, _ = start_network(name, "random", 7, 32)
     load_matching(again, load_file(path), "given")
-    started, _ = build_backbone(name, str(path), 5, 32)
+    started, _ = start_network(name, str(path), 5, 32)
     crops = torch.rand(2, 3, 32, 32)
     with torch.inference_mode():
         assert torch.equal(again.eval()(crops), saved.eval()(crops))
@@ -78,18 +72,18 @@ def test_an_option_that_a_network_does_not_have_is_left_out_aloud(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with torch.device("meta"):
-        build_backbone("vgg11", "random", 7, 64, drop_path=0.1)
+        build_encoder("vgg11", "random", 64, drop_path=0.1)
     assert caplog.messages == ["vgg11 has no stochastic depth: drop_path = 0.1 is left out"]
 
 
 def test_a_size_that_a_network_cannot_take_is_one_line_with_the_remedy() -> None:
     with pytest.raises(ConfigError, match=r"^crossvit_tiny_240 cannot take .* to 240, which"):
-        build_backbone("crossvit_tiny_240", "random", 7, 96)
+        build_encoder("crossvit_tiny_240", "random", 96)
 
 
 def test_a_tag_of_other_weights_suggests_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"unknown weights .*: did you mean 'a1_in1k'"):
-        build_backbone("resnet18.a1_in1", "random", 7, 64)
+        start_network("resnet18.a1_in1", "random", 7, 64)
 
 
 def test_the_packaged_imagenet_weights_recognise_a_real_picture() -> None:
@@ -108,7 +102,7 @@ def test_the_packaged_imagenet_weights_recognise_a_real_picture() -> None:
 def test_auto_takes_the_packaged_weights_but_a_new_classifier() -> None:
     whole = timm.create_model("efficientnet_lite0", pretrained=False, num_classes=1000)
     load_packaged_weights(whole)
-    network, start = build_backbone("efficientnet_lite0", "auto", 7, 64)
+    network, start = start_network("efficientnet_lite0", "auto", 7, 64)
     expected, found = whole.state_dict(), network.state_dict()
     same = [name for name in found if torch.equal(found[name], expected[name])]
     assert set(found) - set(same) == {"classifier.weight", "classifier.bias"}
@@ -122,21 +116,21 @@ def test_auto_takes_the_packaged_weights_but_a_new_classifier() -> None:
 )
 def test_an_unknown_backbone_suggests_the_nearest(name: str, suggestion: str) -> None:
     with pytest.raises(ConfigError, match=f"unknown backbone {name!r}: did you mean") as caught:
-        build_backbone(name, "random", 7, 64)
+        start_network(name, "random", 7, 64)
     assert suggestion in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_name_like_no_other_says_where_the_names_are() -> None:
     with pytest.raises(ConfigError, match=r"unknown backbone .*timm\.list_models"):
-        build_backbone("qqqqqqqq", "random", 7, 64)
+        start_network("qqqqqqqq", "random", 7, 64)
 
 
 def test_weights_of_a_file_are_taken_except_a_classifier_of_another_size(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
-    saved, _ = build_backbone("test_resnet", "random", 5, 64)
+    saved, _ = start_network("test_resnet", "random", 5, 64)
     save_file(saved.state_dict(), path)
-    network, start = build_backbone("test_resnet", str(path), 7, 64)
+    network, start = start_network("test_resnet", str(path), 7, 64)
     assert start.weights == str(path)
     assert torch.equal(network.state_dict()["conv1.0.weight"], saved.state_dict()["conv1.0.weight"])
     assert network.state_dict()["fc.weight"].shape[0] == 7
@@ -144,14 +138,14 @@ def test_weights_of_a_file_are_taken_except_a_classifier_of_another_size(tmp_pat
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
-    save_file(build_backbone("test_resnet", "random", 7, 64)[0].state_dict(), path)
+    save_file(start_network("test_resnet", "random", 7, 64)[0].state_dict(), path)
     with pytest.raises(ConfigError, match=r"not weights of this network, \d+ tensors do not fit"):
-        build_backbone("test_efficientnet", str(path), 7, 64)
+        start_network("test_efficientnet", str(path), 7, 64)
 
 
 @pytest.mark.parametrize("change", ["missing", "superfluous", "another shape"])
 def test_every_tensor_but_the_classifier_must_fit(change: str) -> None:
-    network, _ = build_backbone("test_resnet", "random", 7, 64)
+    network, _ = start_network("test_resnet", "random", 7, 64)
     weights = dict(network.state_dict())
     if change == "missing":
         del weights["conv1.0.weight"]
@@ -165,11 +159,11 @@ def test_every_tensor_but_the_classifier_must_fit(change: str) -> None:
 
 def test_a_path_that_is_no_file_and_a_file_that_is_garbage_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="neither auto, timm, random nor a safetensors file"):
-        build_backbone("test_resnet", str(tmp_path / "absent.safetensors"), 7, 64)
+        start_network("test_resnet", str(tmp_path / "absent.safetensors"), 7, 64)
     garbage = tmp_path / "garbage.safetensors"
     garbage.write_bytes(b"garbage")
     with pytest.raises(ConfigError, match="is not a safetensors file"):
-        build_backbone("test_resnet", str(garbage), 7, 64)
+        start_network("test_resnet", str(garbage), 7, 64)
 
 
 def test_without_a_connection_timms_weights_name_the_remedy(
@@ -178,8 +172,8 @@ def test_without_a_connection_timms_weights_name_the_remedy(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ConfigError, match=r"^test_resnet: timm's weights .* set weights to random"):
-        build_backbone("test_resnet", "timm", 7, 64)
+        start_network("test_resnet", "timm", 7, 64)
 
 
 def test_timms_own_preprocessing_goes_with_a_network() -> None:
-    assert build_backbone("resnet10t", "random", 7, 64)[1].mean == IMAGENET_MEAN
+    assert start_network("resnet10t", "random", 7, 64)[1].mean == IMAGENET_MEAN

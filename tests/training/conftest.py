@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from hashlib import sha256
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from affekt.data.manifests.manifest import Manifest
-from affekt.training import context_export, onnx_graph
-from affekt.training.config import TrainConfig, parse_config
-from affekt.training.context_config import ContextConfig, parse_context_config
+from affekt.training.recipe.recipe import Recipe, parse_recipe
 
 LABELS = ["anger", "happiness", "neutral"]
+Content = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
@@ -25,50 +22,11 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def traced_once() -> Iterator[None]:
-    """A network that several tests export is traced for the first: that takes seconds."""
-    graphs: dict[str, bytes] = {}
-    trace = onnx_graph.to_onnx
-
-    def once(network: nn.Module, inputs: dict[str, Any], outputs: Any) -> bytes:
-        digest = sha256(repr((str(network), inputs, tuple(outputs))).encode())
-        for name, tensor in sorted(network.state_dict().items()):
-            digest.update(name.encode() + tensor.numpy().tobytes())
-        key = digest.hexdigest()
-        if key not in graphs:
-            graphs[key] = trace(network, inputs, outputs)
-        return graphs[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (onnx_graph, context_export):
-            patch.setattr(module, "to_onnx", once)
-        yield
-
-
-@pytest.fixture(scope="session")
 def faces(tmp_path_factory: pytest.TempPathFactory, write_faces: Callable[..., Manifest]) -> Path:
     """A folder with a manifest of three labels: 24 faces to learn from, 9 to check on."""
     folder = tmp_path_factory.mktemp("faces")
     write_faces(folder, "drawn", tuple(LABELS), {"train": 8, "val": 3})
     return folder
-
-
-@pytest.fixture
-def recipe(tmp_path: Path, faces: Path) -> Callable[..., TrainConfig]:
-    """A tiny recipe; tables given as keywords replace its values, key by key."""
-
-    def build(**changes: dict[str, Any]) -> TrainConfig:
-        content: dict[str, dict[str, Any]] = {
-            "run": {"out": str(tmp_path / "run"), "accelerator": "cpu", "threads": 1, "seed": 3},
-            "data": {"manifests": [str(faces)], "labels": LABELS, "workers": 0},
-            "model": {"backbone": "test_efficientnet", "weights": "random", "size": 32},
-            "optim": {"epochs": 3, "batch": 8, "lr": 3e-3, "encoder_lr": 3e-3, "ema": 0.5},
-        }
-        for table, values in changes.items():
-            content[table] = {**content.get(table, {}), **values}
-        return parse_config(content)
-
-    return build
 
 
 @pytest.fixture(scope="session")
@@ -82,24 +40,48 @@ def drawn_people(
 
 
 @pytest.fixture
-def context_recipe(tmp_path: Path, drawn_people: Path) -> Callable[..., ContextConfig]:
-    """A tiny recipe of body and scene; keywords replace tables' values as in `recipe`."""
+def recipe(tmp_path: Path, faces: Path) -> Callable[..., Recipe]:
+    """A tiny recipe of face crops; tables given as keywords replace its values, key by key."""
+    face = {"backbone": "test_efficientnet", "weights": "random", "size": 32, "train": "all"}
+    content = {
+        **_run(tmp_path, faces),
+        "streams": {"face": face},
+        "fusion": {"kind": "none", "dropout": 0.2},
+        "heads": {"primary": {"labels": LABELS}},
+        "optim": {"epochs": 3, "batch": 8, "lr": 3e-3, "encoder_lr": 3e-3, "ema": 0.5},
+        "augment": {},
+    }
+    return _builder(content)
 
-    def build(**changes: dict[str, Any] | None) -> ContextConfig:
-        content: dict[str, Any] = {
-            "kind": "context",
-            "run": {"out": str(tmp_path / "run"), "accelerator": "cpu", "threads": 1, "seed": 3},
-            "data": {"manifests": [str(drawn_people)], "workers": 0},
-            "streams": {
-                "body": {"backbone": "test_efficientnet", "weights": "random", "size": 32},
-                "scene": {"share": "body"},
-            },
-            "fusion": {"hidden": 16},
-            "optim": {"epochs": 3, "batch": 6, "lr": 1e-2, "ema": 0.5},
-            "features": {"folder": str(tmp_path / "features")},
-        }
+
+@pytest.fixture
+def people_recipe(tmp_path: Path, drawn_people: Path) -> Callable[..., Recipe]:
+    """A tiny recipe of body and scene, with frozen encoders; keywords as in `recipe`."""
+    body = {"backbone": "test_efficientnet", "weights": "random", "size": 32}
+    content = {
+        **_run(tmp_path, drawn_people),
+        "streams": {"body": body, "scene": {"share": "body"}},
+        "geometry": {"use": True},
+        "fusion": {"hidden": 16},
+        "heads": {"categories": {}, "vad": {}},
+        "optim": {"epochs": 3, "batch": 6, "lr": 1e-2, "ema": 0.5},
+        "features": {"folder": str(tmp_path / "features")},
+    }
+    return _builder(content)
+
+
+def _run(folder: Path, manifest: Path) -> Content:
+    return {
+        "run": {"out": str(folder / "run"), "accelerator": "cpu", "threads": 1, "seed": 3},
+        "data": {"manifests": [str(manifest)], "workers": 0},
+    }
+
+
+def _builder(content: Content) -> Callable[..., Recipe]:
+    def build(**changes: Content | None) -> Recipe:
+        tables = dict(content)
         for table, values in changes.items():
-            content[table] = None if values is None else {**content.get(table, {}), **values}
-        return parse_context_config({k: v for k, v in content.items() if v is not None})
+            tables[table] = None if values is None else {**(tables.get(table) or {}), **values}
+        return parse_recipe({name: own for name, own in tables.items() if own is not None})
 
     return build

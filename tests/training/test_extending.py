@@ -11,16 +11,14 @@ import torch
 
 from affekt.errors import ConfigError
 from affekt.training.checkpoints import read_metrics
-from affekt.training.config import TrainConfig
-from affekt.training.context_config import ContextConfig
 from affekt.training.optimizing import learning_share
+from affekt.training.recipe.recipe import Recipe
 from affekt.training.train import train
 
-Recipe = Callable[..., TrainConfig]
-ContextRecipe = Callable[..., ContextConfig]
+Build = Callable[..., Recipe]
 
 
-def rate(config: TrainConfig, epoch: float) -> float:
+def rate(config: Recipe, epoch: float) -> float:
     return config.optim.lr * learning_share(config.optim, epoch)
 
 
@@ -30,14 +28,14 @@ def figures(out: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("schedule", ["step", "cosine"])
 def test_an_extended_run_of_people_is_as_a_longer_one_where_the_schedule_allows(
-    context_recipe: ContextRecipe,
+    people_recipe: Build,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     schedule: str,
 ) -> None:
-    def recipe(name: str, epochs: int) -> ContextConfig:
+    def recipe(name: str, epochs: int) -> Recipe:
         optim = {"schedule": schedule, "step_epochs": 1, "epochs": epochs}
-        return context_recipe(run={"out": str(tmp_path / name)}, optim=optim)
+        return people_recipe(run={"out": str(tmp_path / name)}, optim=optim)
 
     train(recipe("whole", 3))
     train(recipe("extended", 2))
@@ -58,7 +56,7 @@ def test_an_extended_run_of_people_is_as_a_longer_one_where_the_schedule_allows(
 
 
 def test_an_extended_run_of_faces_goes_on_at_the_rates_of_the_longer_one(
-    recipe: Recipe, caplog: pytest.LogCaptureFixture
+    recipe: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
     short, long = recipe(optim={"epochs": 1}), recipe(optim={"epochs": 2})
     train(short)
@@ -72,7 +70,7 @@ def test_an_extended_run_of_faces_goes_on_at_the_rates_of_the_longer_one(
     ]
 
 
-def test_a_finished_run_says_how_to_go_on(recipe: Recipe, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_finished_run_says_how_to_go_on(recipe: Build, caplog: pytest.LogCaptureFixture) -> None:
     config = recipe(optim={"epochs": 1})
     train(config)
     caplog.clear()
@@ -83,7 +81,7 @@ def test_a_finished_run_says_how_to_go_on(recipe: Recipe, caplog: pytest.LogCapt
 
 
 def test_a_run_that_lost_its_patience_goes_on_with_more(
-    recipe: Recipe, caplog: pytest.LogCaptureFixture
+    recipe: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
     still = {"epochs": 9, "lr": 1e-12, "encoder_lr": 1e-12, "ema": 0.0}
     first = recipe(optim={**still, "patience": 1})
@@ -96,16 +94,16 @@ def test_a_run_that_lost_its_patience_goes_on_with_more(
     assert len(read_metrics(Path(first.run.out) / "metrics.jsonl")) > done
 
 
-def test_another_recipe_is_refused_by_what_differs(recipe: Recipe) -> None:
+def test_another_recipe_is_refused_by_what_differs(recipe: Build) -> None:
     train(recipe(optim={"epochs": 1}))
-    with pytest.raises(ConfigError, match=r"recipe \(model\.drop_rate, optim\.encoder_lr, optim"):
-        train(recipe(optim={"epochs": 2, "lr": 1e-2, "encoder_lr": 1e-2}, model={"drop_rate": 0.3}))
+    with pytest.raises(ConfigError, match=r"recipe \(fusion\.dropout, optim\.encoder_lr, optim"):
+        train(recipe(optim={"epochs": 2, "lr": 1e-2, "encoder_lr": 1e-2}, fusion={"dropout": 0.3}))
 
 
-def test_folds_are_trained_to_their_end_and_not_extended(context_recipe: ContextRecipe) -> None:
-    def recipe(epochs: int) -> ContextConfig:
-        cached = {"data": {"folds": 2}, "features": {"cache": True}}
-        return context_recipe(optim={"epochs": epochs}, **cached)
+def test_folds_are_trained_to_their_end_and_not_extended(people_recipe: Build) -> None:
+    def recipe(epochs: int) -> Recipe:
+        cached = {"folds": {"count": 2}, "features": {"cache": True}}
+        return people_recipe(optim={"epochs": epochs}, **cached)
 
     train(recipe(1))
     with pytest.raises(ConfigError, match=r"another recipe \(optim\.epochs\)"):

@@ -17,45 +17,41 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.errors import ConfigError, DataError, DivergenceError
-from affekt.training.config import TrainConfig
-from affekt.training.context_config import ContextConfig
 from affekt.training.loading import batches_of, loader_of
 from affekt.training.processes import Progress
+from affekt.training.recipe.recipe import Recipe
 from affekt.training.train import train
 from fakes.rows import FACES
 
-Recipe = Callable[..., TrainConfig]
-ContextRecipe = Callable[..., ContextConfig]
+Build = Callable[..., Recipe]
 Faces = Callable[..., Manifest]
 
 ONE_LINE = r"^[^\n]*$"
 
 
-def run(recipe: Recipe, context_recipe: ContextRecipe, kind: str, **changes: Any) -> None:
+def run(recipe: Build, people_recipe: Build, kind: str, **changes: Any) -> None:
     if kind == "face":
         train(recipe(**changes))
     else:
-        folds = {"folds": 2} if kind == "folds" else {}
-        cached = {"cache": kind != "context"}
+        folds = {"count": 2} if kind == "folds" else None
         body = {"body": {"backbone": "test_efficientnet", "weights": "random", "size": 32}}
-        data = {**changes.pop("data", {}), **folds}
-        train(context_recipe(data=data, features=cached, streams=body, **changes))
+        cached = {"cache": kind != "people"}
+        train(people_recipe(folds=folds, features=cached, streams=body, **changes))
 
 
-@pytest.mark.parametrize("kind", ["face", "context", "folds"])
+@pytest.mark.parametrize("kind", ["face", "people", "folds"])
 def test_a_loss_that_diverges_says_where_and_what_to_lower(
-    recipe: Recipe, context_recipe: ContextRecipe, kind: str
+    recipe: Build, people_recipe: Build, kind: str
 ) -> None:
     with pytest.raises(DivergenceError, match=ONE_LINE) as caught:
         run(
             recipe,
-            context_recipe,
+            people_recipe,
             kind,
             optim={"lr": 1e30, "encoder_lr": 1e30, "ema": 0.0, "epochs": 2},
         )
@@ -67,14 +63,15 @@ def test_a_loss_that_diverges_says_where_and_what_to_lower(
 
 
 def test_a_loss_that_is_not_finite_from_the_start_is_no_matter_of_the_rate(
-    recipe: Recipe, tmp_path: Path
+    recipe: Build, tmp_path: Path
 ) -> None:
     weights = load_file(train(recipe(optim={"epochs": 1})))
-    weights["conv_stem.weight"][:] = torch.nan
-    save_file(weights, tmp_path / "nan.safetensors")
-    out, start = str(tmp_path / "again"), str(tmp_path / "nan.safetensors")
-    with pytest.raises(ConfigError, match=r"not finite"):
-        train(recipe(run={"out": out}, model={"weights": start}))
+    weights["encoders.face.network.conv_stem.weight"][:] = 3e38
+    save_file(weights, tmp_path / "huge.safetensors")
+    out, start = str(tmp_path / "again"), str(tmp_path / "huge.safetensors")
+    with pytest.raises(DivergenceError, match=r"step 1 of 3, before anything was learnt"):
+        face = {"backbone": "test_efficientnet", "weights": start, "size": 32, "train": "all"}
+        train(recipe(run={"out": out}, streams={"face": face}))
 
 
 class _Failing(Dataset[int]):
@@ -157,7 +154,7 @@ def test_a_worker_ends_with_the_training_that_is_killed() -> None:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_picture_that_cannot_be_read_is_named(
-    recipe: Recipe, faces: Path, tmp_path: Path, workers: int
+    recipe: Build, faces: Path, tmp_path: Path, workers: int
 ) -> None:
     rows = list(Manifest.open(faces).rows())
     rows[5] = replace(rows[5], content=rows[5].content[:60])
@@ -168,24 +165,30 @@ def test_a_picture_that_cannot_be_read_is_named(
 
 
 def test_labels_without_a_face_are_said(
-    recipe: Recipe, caplog: pytest.LogCaptureFixture, tmp_path: Path, write_faces: Faces
+    recipe: Build, caplog: pytest.LogCaptureFixture, tmp_path: Path, write_faces: Faces
 ) -> None:
     write_faces(tmp_path / "set", "drawn", ("anger", "fear"), {"train": 4})
     write_faces(tmp_path / "more", "more", ("anger", "sadness"), {"train": 2, "val": 2})
     manifests = [str(tmp_path / name) for name in ("set", "more")]
     labels = ["anger", "fear", "sadness", "contempt"]
-    train(recipe(data={"manifests": manifests, "labels": labels}, optim={"epochs": 1}))
+    train(
+        recipe(
+            data={"manifests": manifests},
+            heads={"primary": {"labels": labels}},
+            optim={"epochs": 1},
+        )
+    )
     assert [message.partition(":")[0] for message in caplog.messages] == [
-        "no face in train has the label contempt",
-        "no face in val has the label fear, contempt",
+        "no row in train has the label contempt",
+        "no row in val has the label fear, contempt",
     ]
 
 
 def test_categories_without_a_person_are_said(
-    context_recipe: ContextRecipe, caplog: pytest.LogCaptureFixture
+    people_recipe: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
-    train(context_recipe(optim={"epochs": 1}))
-    said = [message for message in caplog.messages if message.startswith("no person in train has")]
+    train(people_recipe(optim={"epochs": 1}))
+    said = [message for message in caplog.messages if message.startswith("no row in train has")]
     assert len(said) == 1
     assert "Yearning: it cannot be learnt" in said[0]
     assert "Peace" not in said[0]
@@ -200,27 +203,28 @@ def test_categories_without_a_person_are_said(
     ],
 )
 def test_sets_that_teach_nothing_are_refused(
-    recipe: Recipe, tmp_path: Path, write_faces: Faces, faces: tuple[Any, Any], message: str
+    recipe: Build, tmp_path: Path, write_faces: Faces, faces: tuple[Any, Any], message: str
 ) -> None:
     write_faces(tmp_path / "set", "drawn", *faces)
     with pytest.raises(DataError, match=message):
         train(recipe(data={"manifests": [str(tmp_path / "set")]}))
 
 
-def test_a_batch_larger_than_the_set_is_the_set(recipe: Recipe) -> None:
+def test_a_batch_larger_than_the_set_is_the_set(recipe: Build) -> None:
     seen: list[tuple[int, int, int]] = []
     train(recipe(optim={"epochs": 1, "batch": 999}), Progress(lambda *step: seen.append(step)))
     assert seen == [(0, 1, 1)]
 
 
-def test_early_sizes_need_a_network_of_any_size(recipe: Recipe) -> None:
-    vit = {"backbone": "vit_tiny_patch16_224", "size": 64}
-    with pytest.raises(ConfigError, match=r"^optim\.early_size: vit_.* takes crops of one size"):
-        train(recipe(model=vit, optim={"early_epochs": 1, "early_size": 32}))
+def test_early_sizes_need_a_network_of_any_size(recipe: Build) -> None:
+    vit = {"backbone": "vit_tiny_patch16_224", "weights": "random", "size": 64, "early_size": 32}
+    with pytest.raises(ConfigError, match=r"^streams\.face\.early_size: vit_.* crops of one size"):
+        train(recipe(streams={"face": vit}, optim={"early_epochs": 1}))
 
 
-def test_a_vision_transformer_learns_at_the_size_of_the_recipe(recipe: Recipe) -> None:
-    config = recipe(model={"backbone": "test_vit", "size": 64}, optim={"epochs": 1})
-    train(config)
-    line = json.loads((Path(config.run.out) / "metrics.jsonl").read_text())
+def test_a_vision_transformer_learns_at_the_size_of_the_recipe(recipe: Build) -> None:
+    vit = {"backbone": "test_vit", "weights": "random", "size": 64, "train": "all"}
+    made = recipe(streams={"face": vit}, optim={"epochs": 1})
+    train(made)
+    line = json.loads((Path(made.run.out) / "metrics.jsonl").read_text())
     assert np.isfinite(line["train_loss"])

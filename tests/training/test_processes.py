@@ -18,48 +18,43 @@ from safetensors.torch import load_file
 
 from affekt.data.manifests.manifest import Manifest
 from affekt.errors import OutputError
-from affekt.models.build import load_network
-from affekt.models.context import load_context
-from affekt.training.config import TrainConfig
-from affekt.training.context_config import ContextConfig
+from affekt.models.saved import load_network
 from affekt.training.processes import Progress
-from affekt.training.tasks.face_data import face_dataset
+from affekt.training.recipe.recipe import Recipe
 from affekt.training.train import train
+from fakes.reading import read, samples_of
 from fakes.runs import assert_same_run, records
 
-Recipe = Callable[..., TrainConfig]
-ContextRecipe = Callable[..., ContextConfig]
+Build = Callable[..., Recipe]
 
 KILLED = """
 import json, os, pathlib, signal, sys
-from affekt.training.config import parse_config
-from affekt.training.context_config import parse_context_config
 from affekt.training.processes import Progress
+from affekt.training.recipe.recipe import parse_recipe
 from affekt.training.train import train
 
 def report(epoch, step, steps):
     if (epoch, step) == (1, 2):
         os.kill(os.getpid(), signal.SIGKILL)
 
-parts = (parse_config, parse_context_config)
-for path, parse in zip(sys.argv[1:], parts, strict=True):
+for path in sys.argv[1:]:
     process = os.fork()
     if not process:
-        train(parse(json.loads(pathlib.Path(path).read_text())), Progress(report))
+        train(parse_recipe(json.loads(pathlib.Path(path).read_text())), Progress(report))
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
 """
 TORCHRUN = """
 import json, pathlib, sys
-from affekt.training.context_config import parse_context_config
+from affekt.training.recipe.recipe import parse_recipe
 from affekt.training.train import train
 
-train(parse_context_config(json.loads(pathlib.Path(sys.argv[1]).read_text())))
+train(parse_recipe(json.loads(pathlib.Path(sys.argv[1]).read_text())))
 """
 """A file of its own, and not a module's name, is what torchrun starts in each process."""
 
 
-def written(path: Path, config: TrainConfig | ContextConfig) -> Path:
+def written(path: Path, config: Recipe) -> Path:
     """The recipe's content again as JSON, without the keys that were left out."""
 
     def given(value: Any) -> Any:
@@ -67,17 +62,16 @@ def written(path: Path, config: TrainConfig | ContextConfig) -> Path:
             return {k: given(v) for k, v in value.items() if v is not None}
         return value
 
-    kind = {"kind": "context"} if isinstance(config, ContextConfig) else {}
-    path.write_text(json.dumps(kind | given(asdict(config))))
+    path.write_text(json.dumps(given(asdict(config))))
     return path
 
 
 def test_a_killed_run_leaves_what_can_be_read_and_goes_on(
-    recipe: Recipe, context_recipe: ContextRecipe, tmp_path: Path
+    recipe: Build, people_recipe: Build, tmp_path: Path
 ) -> None:
-    def recipes(name: str) -> tuple[TrainConfig, ContextConfig]:
+    def recipes(name: str) -> tuple[Recipe, Recipe]:
         people = {"run": {"out": str(tmp_path / f"people-{name}")}, "features": {"cache": True}}
-        return recipe(run={"out": str(tmp_path / f"faces-{name}")}), context_recipe(**people)
+        return recipe(run={"out": str(tmp_path / f"faces-{name}")}), people_recipe(**people)
 
     faces, people = recipes("killed")
     paths = [written(tmp_path / f"{i}.json", config) for i, config in enumerate((faces, people))]
@@ -86,7 +80,7 @@ def test_a_killed_run_leaves_what_can_be_read_and_goes_on(
     done = subprocess.run(call, env=environment, check=False, capture_output=True, text=True)
     assert done.stdout.split() == [str(-signal.SIGKILL)] * 2, done.stderr
     load_network(Path(faces.run.out) / "best.safetensors")
-    load_context(Path(people.run.out) / "best.safetensors")
+    load_network(Path(people.run.out) / "best.safetensors")
     whole = recipes("whole")
     train(whole[0])
     train(whole[1])
@@ -99,7 +93,7 @@ def test_a_killed_run_leaves_what_can_be_read_and_goes_on(
 
 
 def test_two_processes_validate_each_face_once_and_an_error_in_one_is_that_of_the_run(
-    recipe: Recipe, tmp_path: Path, write_faces: Callable[..., Manifest]
+    recipe: Build, tmp_path: Path, write_faces: Callable[..., Manifest]
 ) -> None:
     """Odd numbers of faces must leave no process waiting for the other."""
     write_faces(tmp_path / "odd", "odd", ("anger", "neutral", "fear"), {"train": 11, "val": 3})
@@ -107,7 +101,8 @@ def test_two_processes_validate_each_face_once_and_an_error_in_one_is_that_of_th
     config = recipe(
         run={"devices": 2},
         optim={"epochs": 2, "batch": 16},
-        data={"manifests": [str(tmp_path / "odd")], "labels": labels},
+        data={"manifests": [str(tmp_path / "odd")]},
+        heads={"primary": {"labels": labels}},
     )
     out = Path(config.run.out)
     (out / "curves.png").mkdir(parents=True)
@@ -116,24 +111,20 @@ def test_two_processes_validate_each_face_once_and_an_error_in_one_is_that_of_th
         train(config, Progress(lambda *step: seen.append(step)))
     assert seen == [(epoch, step, 2) for epoch in (0, 1) for step in (1, 2)]  # 33 faces
     network = load_network(out / "best.safetensors")  # the one that was validated
-    manifests = [Manifest.open(path) for path in config.data.manifests]
-    dataset = face_dataset(manifests, "val", config.data.labels, 32)
-    with torch.inference_mode():
-        logits = network(torch.stack([sample.images()["face"][0] for sample in dataset]))
-    expected = torch.nn.functional.cross_entropy(
-        logits, torch.from_numpy(dataset.targets["primary"])
-    )
+    _, sample = samples_of(network, config.data.manifests, "val")
+    logits = read(network, sample)["primary"]
+    expected = torch.nn.functional.cross_entropy(logits, sample.targets["primary"])
     recorded = network.spec.history["val"]["odd"]
     assert recorded["n"] == 9
     assert recorded["loss"] == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_two_processes_of_torchrun_give_what_one_gives(
-    context_recipe: ContextRecipe, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    people_recipe: Build, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Odd numbers of pictures: nobody is counted twice, no process waits for the other."""
     one, two = (
-        context_recipe(
+        people_recipe(
             run={"out": str(tmp_path / name)},
             fusion={"hidden": 16, "dropout": 0.0, "stream_dropout": 0.0},
             optim={"epochs": 2, "optimizer": "sgd", "batch": 5},

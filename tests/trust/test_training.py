@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +16,16 @@ from torch import nn
 
 from affekt.cli.export import named_figures
 from affekt.errors import BundleError, ConfigError, DataError, UsageError
-from affekt.models.backbones import OwnClassifier, load_matching, read_weights
-from affekt.models.build import NetworkSpec, load_described, read_spec, save_network
+from affekt.models.backbones import load_matching, read_weights
+from affekt.models.build import StreamPlan, build_network
+from affekt.models.saved import load_described, save_network
+from affekt.models.spec import FusionSpec, HeadSpec
+from affekt.packaging.card import check_figures
 from affekt.training.averaging import averaged_copy, learnt_state
-from affekt.training.card import check_figures
 from affekt.training.checkpoints import load_state, read_metrics, restoring, save_state
-from affekt.training.config import load_config
 from affekt.training.features.store import StoreLayout, append_chunk, create_store, finished_chunks
 from affekt.training.loop import Run
+from affekt.training.recipe.recipe import read_recipe
 from fakes.feeding import MANY, feed_all, write_then
 from fakes.mutations import mutate_bytes, mutate_json, mutate_values
 
@@ -69,20 +70,22 @@ def test_checkpoints(tmp_path: Path) -> None:
 
 def test_saved_networks(tmp_path: Path) -> None:
     path = tmp_path / "best.safetensors"
-    half = (0.5, 0.5, 0.5)
-    spec = NetworkSpec("test_resnet", ("anger", "fear"), 32, half, half, "random", {"epoch": 1})
-    save_network(path, {"weight": torch.ones(3, 2), "bias": torch.zeros(3)}, spec)
+    face = StreamPlan("test_resnet", "random", 32, "face-square")
+    heads = {"primary": HeadSpec(("anger", "fear"), "single-label")}
+    network = build_network({"face": face}, heads, FusionSpec("none"))
+    save_network(path, network, history={"epoch": 1})
 
     def read(path: Path) -> None:
-        described, weights = load_described(path, "face")
+        spec, weights = load_described(path)
         assert all(bool(torch.isfinite(values).all()) for values in weights.values())
-        assert asdict(read_spec(NetworkSpec, described, path))["size"] >= 8
+        assert spec.streams["face"].size >= 8
 
     feed_all(mutate_bytes(path.read_bytes(), MANY), write_then(path, read), BundleError)
 
 
 def test_weights_that_a_recipe_names(tmp_path: Path) -> None:
-    path, network = tmp_path / "first.safetensors", OwnClassifier(nn.Linear(3, 2), 2, 2)
+    path, network = tmp_path / "first.safetensors", nn.Linear(3, 2)
+    network.default_cfg = {"classifier": ()}
     save_file(network.state_dict(), path)
 
     def read(path: Path) -> None:
@@ -118,7 +121,7 @@ def test_a_checkpoint_that_holds_itself(tmp_path: Path) -> None:
 
 def test_recipes(tmp_path: Path) -> None:
     content = Path(__file__).parents[2].joinpath("configs", "face.toml").read_bytes()
-    feed = write_then(tmp_path / "recipe.toml", load_config)
+    feed = write_then(tmp_path / "recipe.toml", read_recipe)
     feed_all(mutate_bytes(content, MANY), feed, ConfigError)
 
 
@@ -131,7 +134,7 @@ def test_figures_for_the_card(tmp_path: Path) -> None:
     }
 
     def read(path: Path) -> None:
-        check_figures(dict([named_figures(f"FER+={path}")]), context=False)
+        check_figures(dict([named_figures(f"FER+={path}")]))
 
     feed_all(mutate_json(plain, MANY), write_then(tmp_path / "f.json", read), UsageError)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -14,24 +14,6 @@ from affekt.errors import UsageError, one_line
 from affekt.files import refuse_overwrite
 from affekt.output.sink import text_output
 from affekt.typed import parse_json
-
-
-class Wanted(NamedTuple):
-    """What the bundle of any model is told."""
-
-    name: str
-    precision: str
-    licence: str
-    metrics: dict[str, Any]
-
-
-class OfFaces(NamedTuple):
-    """What only a face model can be told; nothing by default."""
-
-    labels: list[str] | None
-    prior: float
-    prior_manifest: Path | None
-    mirror: bool
 
 
 def export(
@@ -45,25 +27,25 @@ def export(
     ],
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp16",
     head_precision: Annotated[
-        str, typer.Option(help="Of a context model's head: fp32 or fp16.")
+        str, typer.Option(help="Of what comes after encoders: fp32 or fp16.")
     ] = "fp32",
     label: Annotated[
         list[str] | None,
         typer.Option(
-            help="Face: label to keep; may be repeated; the primary 7 where the model has them, "
+            help="Primary label to keep; may be repeated; the primary 7 where the model has them, "
             "else all of its own."
         ),
     ] = None,
     prior: Annotated[
         float,
-        typer.Option(min=0, help="Face: strength of --prior-manifest's label prior; 0 is none."),
+        typer.Option(min=0, help="Strength of --prior-manifest's primary label prior; 0 is none."),
     ] = 0.0,
     prior_manifest: Annotated[
-        Path | None, typer.Option(help="Face: whose training split gives that prior.")
+        Path | None, typer.Option(help="Whose training split gives that prior.")
     ] = None,
     mirror: Annotated[
         bool,
-        typer.Option(help="Face: mean of the face and its mirror image; half the speed."),
+        typer.Option(help="Of one stream: mean of crop and mirror image; half the speed."),
     ] = False,
     licence: Annotated[str, typer.Option(help="Of the weights.")] = "not stated",
     figures: Annotated[
@@ -72,16 +54,29 @@ def export(
     ] = None,
 ) -> None:
     """Make a bundle: ONNX checked against torch on real data, calibrated, with its card."""
-    wanted = Wanted(name, precision, licence, dict(map(named_figures, figures or ())))
-    of_faces = OfFaces(label, prior, prior_manifest, mirror)
+    metrics = dict(map(named_figures, figures or ()))
     named = [Path(text.partition("=")[2]) for text in figures or ()]
     manifests = manifest_files(*calibrate, *given(prior_manifest))
     refuse_overwrite(bundle_outputs(out), chain([checkpoint], named, manifests))
     try:
-        if _is_context(checkpoint, wanted, of_faces):
-            folder = _export_context(checkpoint, out, calibrate, wanted, head_precision)
-        else:
-            folder = _export_face(checkpoint, out, calibrate, wanted, of_faces)
+        from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
+        from affekt.packaging.card import check_figures  # noqa: PLC0415
+        from affekt.packaging.export import ExportOptions, export_network  # noqa: PLC0415
+
+        check_figures(metrics)
+        options = ExportOptions(
+            name,
+            precision,
+            head_precision,
+            licence,
+            metrics=metrics,
+            labels=tuple(label) if label else None,
+            prior=prior,
+            prior_manifest=None if prior_manifest is None else Manifest.open(prior_manifest),
+            mirror=mirror,
+        )
+        opened = [Manifest.open(path) for path in calibrate]
+        folder = export_network(checkpoint, out, opened, options).folder
     except ModuleNotFoundError as error:
         raise missing_extra("export", error) from None
     with text_output("-") as write:
@@ -103,43 +98,3 @@ def named_figures(text: str) -> tuple[str, Any]:
             f"({one_line(error)})"
         ) from None
     return name, figures
-
-
-def _is_context(checkpoint: Path, wanted: Wanted, of_faces: OfFaces) -> bool:
-    """Whether a network of people is to be exported, whose options must fit it."""
-    from affekt.models.build import saved_kind  # noqa: PLC0415
-    from affekt.training.card import check_figures  # noqa: PLC0415
-
-    context = saved_kind(checkpoint) == "context"
-    if context and any(of_faces):
-        raise UsageError("--label, --prior, --prior-manifest and --mirror are for face models")
-    check_figures(wanted.metrics, context=context)
-    return context
-
-
-def _export_context(
-    checkpoint: Path, out: Path, manifests: list[Path], wanted: Wanted, head_precision: str
-) -> Path:
-    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
-    from affekt.training.context_export import ContextExportOptions, export_context  # noqa: PLC0415
-
-    people = [Manifest.open(path) for path in manifests]
-    options = ContextExportOptions(
-        wanted.name, wanted.precision, head_precision, wanted.licence, wanted.metrics
-    )
-    return export_context(checkpoint, out, people, options).folder
-
-
-def _export_face(
-    checkpoint: Path, out: Path, manifests: list[Path], wanted: Wanted, of_faces: OfFaces
-) -> Path:
-    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
-    from affekt.training.export import ExportOptions, export_bundle  # noqa: PLC0415
-
-    name, precision, licence, metrics = wanted
-    labels, prior, prior_manifest, mirror = of_faces
-    prior_of = None if prior_manifest is None else Manifest.open(prior_manifest)
-    faces = [Manifest.open(path) for path in manifests]
-    kept = tuple(labels) if labels else None
-    options = ExportOptions(name, precision, kept, prior, prior_of, licence, metrics, mirror)
-    return export_bundle(checkpoint, out, faces, options).folder

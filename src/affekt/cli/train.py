@@ -37,9 +37,9 @@ def train(
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     changes = [*(overrides or ()), *([] if devices is None else [f"run.devices={devices}"])]
     try:
-        from affekt.training.recipe import read_recipe  # noqa: PLC0415
+        from affekt.training.recipe.reading import read_content  # noqa: PLC0415
 
-        content = read_recipe(config, changes)
+        content = read_content(config, changes)
         _refuse_overwrite(config, content)
         with notices():
             best = _train(content)
@@ -58,27 +58,20 @@ def _refuse_overwrite(config: Path, content: dict[str, Any]) -> None:
 
 
 def _train(content: dict[str, Any]) -> Path:
-    recipe = _parsed(content)  # refused before torch is waited for
+    from affekt.training.recipe.recipe import parse_recipe  # noqa: PLC0415
+
+    recipe = parse_recipe(content)  # refused before torch is waited for
     from affekt.training.processes import Progress  # noqa: PLC0415
     from affekt.training.train import train as run  # noqa: PLC0415
 
-    epochs = recipe.optim.epochs * max(
-        getattr(recipe.data, "folds", 0) + getattr(recipe.data, "refit", 0), 1
-    )
+    folds = recipe.crossed
+    epochs = recipe.optim.epochs * (1 if folds is None else folds.count + folds.refit)
     with progress_bar("people encoded") as encoded, progress_bar("steps") as trained:
 
         def report(epoch: int, step: int, steps: int) -> None:
             trained(epoch * steps + step, epochs * steps)
 
         return run(recipe, Progress(report, encoded))
-
-
-def _parsed(content: dict[str, Any]) -> Any:
-    from affekt.training.config import parse_config  # noqa: PLC0415
-    from affekt.training.context_config import parse_context_config  # noqa: PLC0415
-    from affekt.training.recipe import recipe_kind  # noqa: PLC0415
-
-    return (parse_context_config if recipe_kind(content) == "context" else parse_config)(content)
 
 
 def missing_extra(what: str, error: ModuleNotFoundError) -> Exception:

@@ -17,7 +17,6 @@ from affekt.models.zoo import check_name, create, output_shape
 from affekt.typed import shown_key
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CLASSIFIER_STD = 0.01
 PACKAGED_BACKBONE = "efficientnet_lite0"
 PACKAGED_MEAN, PACKAGED_STD = (127 / 255,) * 3, (128 / 255,) * 3
 
@@ -37,16 +36,10 @@ class Start:
     std: tuple[float, float, float]
 
 
-def build_backbone(
-    name: str,
-    weights: str,
-    classes: int,
-    size: int,
-    *,
-    drop_rate: float = 0.0,
-    drop_path: float = 0.0,
+def start_network(
+    name: str, weights: str, classes: int, size: int, **options: float
 ) -> tuple[nn.Module, Start]:
-    """A timm network with a new classifier of ``classes`` outputs, one linear layer.
+    """A timm network under whatever classifier it has.
 
     Args:
         name: any of ``timm.list_models()``, perhaps with the tag of its weights, such as
@@ -54,87 +47,25 @@ def build_backbone(
         weights: ``auto`` takes ImageNet weights from an installed package where there are any
             for this network, else timm's own; ``timm`` always takes timm's own (a download the
             first time); ``random`` takes none; anything else is the path of a safetensors file
-            of the same network.
+            of the same network, timm's or one that ``affekt train`` saved with this encoder alone.
         classes: outputs of the classifier.
         size: side of its crops in pixels.
-        drop_rate: dropout before the classifier, 0 to 1.
-        drop_path: stochastic depth, 0 to 1, where the network has it.
+        options: keys of `affekt.models.zoo.OPTIONS`.
 
     Raises:
         ConfigError: an unknown network, one that cannot take crops of that size, or weights that
             do not fit it.
     """
-    options = {"drop_rate": drop_rate, "drop_path_rate": drop_path}
-    network, start = start_network(name, weights, classes, size, **options)
-    if not isinstance(classifier_of(network), nn.Linear):
-        width = feature_width(without_classifier(network).eval(), name, size)
-        network = OwnClassifier(network, width, classes)
-    return network, start
-
-
-def start_network(
-    name: str, weights: str, classes: int, size: int, **options: float
-) -> tuple[nn.Module, Start]:
-    """A timm network under whatever classifier it has; arguments and errors as in `build_backbone`.
-
-    Args:
-        name: see there, and the same for the others.
-        weights: see there.
-        classes: see there.
-        size: see there.
-        options: keys of `affekt.models.zoo.OPTIONS`.
-    """
     check_name(name)
     packaged = weights == "auto" and name == PACKAGED_BACKBONE
     from_timm = weights == "timm" or (weights == "auto" and not packaged)
     network = create(name, classes, size, pretrained=from_timm, **options)
-    calm_classifier(network)
     if packaged:
         return network, load_packaged_weights(network)
     if from_timm or weights == "random":
         return network, _timm_start(network, "timm" if from_timm else "random")
-    load_matching(network, _of_body(read_weights(Path(weights))), weights)
+    load_matching(network, _of_encoder(read_weights(Path(weights)), weights), weights)
     return network, _timm_start(network, weights)
-
-
-class OwnClassifier(nn.Module):
-    """A network's features under one linear layer, where its own classifier is anything else.
-
-    Export, the reduction to some labels and mirrored faces all need that linear layer.
-
-    Args:
-        body: without its classifier, see `without_classifier`.
-        width: of its features.
-        classes: outputs.
-    """
-
-    def __init__(self, body: nn.Module, width: int, classes: int) -> None:
-        super().__init__()
-        self.body = body
-        self.classifier = nn.Linear(width, classes)
-        self.default_cfg = {"classifier": "classifier"}
-        calm_classifier(self)
-
-    def forward(self, faces: Tensor) -> Tensor:
-        """Logits of shape (n, classes)."""
-        return self.forward_head(self.forward_features(faces))
-
-    def forward_features(self, faces: Tensor) -> Tensor:
-        """What the classifier reads, shape (n, width)."""
-        return cast(Tensor, self.body(faces))
-
-    def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
-        """Logits of features, or these as they are."""
-        return features if pre_logits else cast(Tensor, self.classifier(features))
-
-    def get_classifier(self) -> nn.Linear:
-        """The linear layer."""
-        return self.classifier
-
-
-def classifier_of(network: nn.Module) -> Any:
-    """A network's classifier, None where timm gives it none."""
-    return network.get_classifier() if hasattr(network, "get_classifier") else None  # type: ignore[operator]
 
 
 def without_classifier(network: nn.Module) -> nn.Module:
@@ -162,18 +93,6 @@ def feature_width(network: nn.Module, name: str, size: int) -> int:
             "choose another backbone"
         )
     return shape[0]
-
-
-def calm_classifier(network: nn.Module) -> None:
-    """Makes a new classifier's first logits small.
-
-    Some of timm's start it so large that the first steps' gradients wreck pretrained features.
-    """
-    head = classifier_of(network)
-    if isinstance(head, nn.Linear):
-        nn.init.normal_(head.weight, std=CLASSIFIER_STD)
-        if head.bias is not None:
-            nn.init.zeros_(head.bias)
 
 
 def load_packaged_weights(network: nn.Module) -> Start:
@@ -209,17 +128,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise ConfigError(
-            f"model.weights: {str(path)!r} is neither auto, timm, random nor a safetensors file"
+            f"weights: {str(path)!r} is neither auto, timm, random nor a safetensors file"
         )
     try:
         weights = load_file(path)
     except SafetensorError as error:
         raise ConfigError(
-            f"model.weights: {path} is not a safetensors file ({one_line(error)})"
+            f"weights: {path} is not a safetensors file ({one_line(error)})"
         ) from None
     for name, values in weights.items():
         if not is_finite(values):
-            raise ConfigError(f"model.weights: {path}: {shown_key(name)} is not finite everywhere")
+            raise ConfigError(f"weights: {path}: {shown_key(name)} is not finite everywhere")
     return weights
 
 
@@ -253,9 +172,12 @@ def _timm_start(network: nn.Module, weights: str) -> Start:
     return Start(tag, tuple(mean), tuple(std))
 
 
-def _of_body(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights by timm's own names where they are an `OwnClassifier`'s."""
-    own = {name: tensor for name, tensor in weights.items() if not name.startswith("classifier.")}
-    if not all(name.startswith("body.") for name in own):
+def _of_encoder(weights: dict[str, Tensor], origin: str) -> dict[str, Tensor]:
+    """The weights by timm's own names where they are a network's of ``affekt train``."""
+    own = {name: tensor for name, tensor in weights.items() if name.startswith("encoders.")}
+    if not own:
         return weights
-    return {name.removeprefix("body."): tensor for name, tensor in own.items()}
+    names = sorted({name.split(".")[1] for name in own})
+    if len(names) > 1:
+        raise ConfigError(f"{origin}: has encoders of {', '.join(names)}; take it as run.start")
+    return {name.removeprefix(f"encoders.{names[0]}.network."): t for name, t in own.items()}

@@ -50,7 +50,7 @@ class Encoder(nn.Module):
 
 
 def features_of(encoder: nn.Module, crops: Tensor) -> Tensor:
-    """What an encoder, or a network that is one with its classifier, says of normalised crops.
+    """What an encoder says of normalised crops.
 
     In training a single crop has no spread to normalise by: it is seen with the running
     statistics, and so learnt from like any other.
@@ -64,19 +64,22 @@ def features_of(encoder: nn.Module, crops: Tensor) -> Tensor:
     return cast(Tensor, features)
 
 
-def build_encoder(name: str, weights: str, size: int, train: str = "none") -> tuple[Encoder, Start]:
-    """A timm network as an `Encoder`; arguments as in `build_backbone` and `Encoder`.
+def build_encoder(
+    name: str, weights: str, size: int, train: str = "none", *, drop_path: float = 0.0
+) -> tuple[Encoder, Start]:
+    """A timm network as an `Encoder`; arguments as in `start_network` and `Encoder`.
 
     Args:
         name: any of ``timm.list_models()``.
-        weights: see `build_backbone`.
+        weights: see `start_network`.
         size: side of its crops in pixels.
         train: see `Encoder`.
+        drop_path: stochastic depth, 0 to 1, where the network has it.
 
     Raises:
         ConfigError: also where the network cannot take crops of that size.
     """
-    network, start = start_network(name, weights, 1, size)
+    network, start = start_network(name, weights, 1, size, drop_path_rate=drop_path)
     width = feature_width(without_classifier(network).eval(), name, size)
     return Encoder(network, width, train), start
 

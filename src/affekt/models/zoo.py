@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from affekt.errors import ConfigError, nearest, one_line
 
 OPTIONS = {
-    "drop_rate": "no dropout of its own",
     "drop_path_rate": "no stochastic depth",
     "img_size": None,
 }

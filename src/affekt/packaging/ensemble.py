@@ -34,9 +34,9 @@ from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.reading.rows import Progress
 from affekt.heads import CATEGORIES_HEAD
 from affekt.inference.read.model import Model
+from affekt.packaging.card import CONTEXT_LIMITS, USES
 from affekt.report.markdown import to_markdown
-from affekt.training.card import CONTEXT_LIMITS, USES
-from affekt.training.context_calibration import calibrate
+from affekt.training.calibration import calibrate
 
 MEMBERS, ENCODERS = "members", "encoders"
 """Folders of the bundle: one folder per member, and the encoders of all."""

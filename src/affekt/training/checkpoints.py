@@ -169,7 +169,7 @@ def restore_optimizer(optimizer: Any, saved: Mapping[str, Any]) -> None:
 def identity(config: Any) -> str:
     """What must be equal for one run to continue another: all but where and on what it runs."""
     content = asdict(config)
-    content["run"] = {"seed": config.run.seed}
+    content["run"] = {"seed": config.run.seed, "start": config.run.start}
     for key in HARMLESS:
         table, name = key.split(".")
         content.get(table, {}).pop(name, None)
@@ -197,11 +197,15 @@ def _flat(identity: str) -> dict[str, Any]:
         tables = None
     if not isinstance(tables, dict):
         return {"recipe": identity}
-    return {
-        f"{shown_key(table)}.{shown_key(key)}": value
-        for table, content in tables.items()
-        for key, value in (content if isinstance(content, dict) else {"": content}).items()
-    }
+    return dict(_leaves(tables, ()))
+
+
+def _leaves(content: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    if not isinstance(content, dict):
+        yield ".".join(path), content
+        return
+    for key, value in content.items():
+        yield from _leaves(value, (*path, shown_key(key)))
 
 
 def _tensors(state: Any) -> Iterator[torch.Tensor]:

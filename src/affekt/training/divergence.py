@@ -62,9 +62,7 @@ def diverged(config: Any, epoch: int, where: str, *, first: bool = False) -> Div
             f"{what}, before anything was learnt: look for values that are not finite in the "
             "first weights, or set run.precision to 32-true"
         )
-    streams = getattr(config, "streams", None)
-    trained = streams is not None and any(one.train != "none" for _, one in streams.items())
-    rates = ("lr", "encoder_lr") if trained else ("lr",)
+    rates = ("lr", "encoder_lr") if config.trained else ("lr",)
     named = " or ".join(f"optim.{name} ({getattr(config.optim, name):g})" for name in rates)
     return DivergenceError(
         f"{what}: the training diverged; lower {named}, or raise optim.warmup_epochs "

@@ -11,7 +11,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -45,22 +45,10 @@ from affekt.training.divergence import clip_gradients, require_finite
 from affekt.training.notices import patience_is_over, say_resumed
 from affekt.training.optimizing import build_optimizer, learning_share, set_rate
 from affekt.training.processes import Progress
-from affekt.training.recipe import OptimConfig, RunConfig
+from affekt.training.recipe.recipe import Recipe
 from affekt.training.task import Score, Share, Task
 
 PROGRESS = ("epoch", "best_score", "best_epoch")
-
-
-class Recipe(Protocol):
-    """What the loop reads of a recipe."""
-
-    @property
-    def run(self) -> RunConfig:
-        """Where and how to run."""
-
-    @property
-    def optim(self) -> OptimConfig:
-        """How to learn."""
 
 
 @dataclass
@@ -204,7 +192,7 @@ def _record(task: Task, recipe: Recipe, run: Run, record: dict[str, Any], *, bet
     out, epoch = Path(recipe.run.out), run.epoch - 1
     out.mkdir(parents=True, exist_ok=True)
     if better:
-        history = {"config": asdict(recipe), "epoch": epoch, "val": record["val"]}  # type: ignore[call-overload]
+        history = {"config": asdict(recipe), "epoch": epoch, "val": record["val"]}
         task.save(out / BEST, run.averaged.module, history)
     lr = recipe.optim.lr * learning_share(recipe.optim, run.epoch)
     append_metrics(out / METRICS, {"epoch": epoch, **record, "lr": lr})

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from affekt.training.recipe import OptimConfig
+from affekt.training.recipe.run import OptimTable
 
 
 def decay_groups(
@@ -24,7 +24,7 @@ def decay_groups(
     return [group for group in groups if group["params"]]
 
 
-def build_optimizer(optim: OptimConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+def build_optimizer(optim: OptimTable, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """The optimizer of a recipe; it remembers the peak learning rate of each group."""
     groups = [{**group, "peak_lr": group["lr"]} for group in groups]
     if optim.optimizer == "sgd":
@@ -32,13 +32,13 @@ def build_optimizer(optim: OptimConfig, groups: list[dict[str, Any]]) -> torch.o
     return torch.optim.AdamW(groups, lr=optim.lr)
 
 
-def set_rate(optim: OptimConfig, optimizer: torch.optim.Optimizer, epoch: float) -> None:
+def set_rate(optim: OptimTable, optimizer: torch.optim.Optimizer, epoch: float) -> None:
     """Sets every group's learning rate for a fractional epoch."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"] * learning_share(optim, epoch)
 
 
-def learning_share(optim: OptimConfig, epoch: float) -> float:
+def learning_share(optim: OptimTable, epoch: float) -> float:
     """Share of the peak learning rate at a fractional epoch."""
     if optim.schedule == "cosine":
         return warm_cosine(epoch, optim.epochs, optim.warmup_epochs)

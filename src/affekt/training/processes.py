@@ -19,7 +19,7 @@ from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from affekt.errors import ConfigError, one_line
-from affekt.training.recipe import RunConfig
+from affekt.training.recipe.run import RunTable
 
 LOG = logging.getLogger("affekt")
 
@@ -46,8 +46,8 @@ class HasRun(Protocol):
     """Any recipe: it says where and how to run."""
 
     @property
-    def run(self) -> RunConfig:
-        """See `RunConfig`."""
+    def run(self) -> RunTable:
+        """See `RunTable`."""
 
 
 Config = TypeVar("Config", bound=HasRun)
@@ -88,7 +88,7 @@ def _by_torchrun() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-def _fabric(run: RunConfig) -> Fabric:
+def _fabric(run: RunTable) -> Fabric:
     devices, nodes, strategy = run.devices, 1, "auto" if run.devices == 1 else "ddp_spawn"
     if _by_torchrun():
         devices, strategy = int(os.environ["LOCAL_WORLD_SIZE"]), "ddp"

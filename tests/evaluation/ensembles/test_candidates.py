@@ -163,12 +163,12 @@ def test_selection_that_does_not_pay_is_said(three: list[Bundle], drawn: Manifes
 
 
 def test_a_model_of_folds_has_learned_from_validation_people(three: list[Bundle]) -> None:
-    def trained(**data: object) -> Bundle:
-        info = replace(three[0].info, training={"config": {"data": data}})
-        return Bundle(three[0].folder, info)
+    def trained(**training: object) -> Bundle:
+        return Bundle(three[0].folder, replace(three[0].info, training=training))
 
-    assert learned_from(trained(folds=5), "val") and not learned_from(trained(folds=0), "val")
-    assert learned_from(trained(folds=0), "train") and not learned_from(trained(folds=5), "test")
+    folds = trained(cross_validated={"val": {"map": 0.2}})
+    assert learned_from(folds, "val") and not learned_from(trained(), "val")
+    assert learned_from(trained(), "train") and not learned_from(folds, "test")
     assert not learned_from(three[0], "val")
 
 

@@ -135,9 +135,8 @@ def learned_from(bundle: Bundle, split: str) -> bool:
 
     One of folds has learned from the validation split as well.
     """
-    data = bundle.info.training.get("config", {}).get("data", {})
-    folds = data.get("folds", 0) if isinstance(data, dict) else 0
-    return split == "train" or (split == "val" and folds > 0)
+    folds = "cross_validated" in bundle.info.training
+    return split == "train" or (split == "val" and folds)
 
 
 @dataclass(slots=True)

@@ -98,11 +98,12 @@ def _layout(
     shared = frozenset(n for n, spec in dataset.inputs.items() if VIEWS[n].shared(spec))
     rows = {name: len(dataset) if name in shared else dataset.subjects for name in widths}
     shapes = {name: (views, rows[name], width) for name, width in widths.items()}
-    geometry = (views, dataset.subjects, len(GEOMETRY_FEATURES))
+    place = (views, dataset.subjects, len(GEOMETRY_FEATURES))
+    geometry = {GEOMETRY: place} if GEOMETRY in dataset.inputs else {}
     return StoreLayout(
         key=_key(dataset, key, views, dtype),
-        shapes={**shapes, GEOMETRY: geometry},
-        dtypes={**dict.fromkeys(shapes, dtype), GEOMETRY: "float32"},
+        shapes={**shapes, **geometry},
+        dtypes={**dict.fromkeys(shapes, dtype), **dict.fromkeys(geometry, "float32")},
         shared=shared,
         chunks=tuple(_chunks(dataset)),
         views=views,
@@ -214,7 +215,9 @@ def _encoded(
     rows = {n: first_of_each if n in layout.shared else everyone for n in shown}
     present = {n: batch.present[n].numpy()[rows[n]] for n in shown}
     crops = {n: images[_some(rows[n][present[n]])] for n, images in shown.items()}
-    stored: dict[str, Array] = {GEOMETRY: batch.inputs[GEOMETRY].numpy()}
+    stored: dict[str, Array] = {}
+    if GEOMETRY in batch.inputs:
+        stored[GEOMETRY] = batch.inputs[GEOMETRY].numpy()
     for name, features in encode(crops).items():
         values = np.zeros((len(rows[name]), features.shape[1]), layout.dtypes[name])
         if present[name].any():

@@ -7,6 +7,8 @@ there are is left out: annotators counted whom they annotated, a detector counts
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
@@ -14,23 +16,23 @@ from sklearn.linear_model import LogisticRegression
 from affekt.arrays import FloatArray
 from affekt.errors import DataError
 from affekt.geometry import BOX_FEATURES
-from affekt.labels import CATEGORIES
 
 INVERSE_PENALTY = 0.01
 """scikit-learn's C: small, for what is weak and has few examples."""
 
 
 def fit_box_prior(
-    categories: npt.ArrayLike, geometry: npt.ArrayLike
+    categories: npt.ArrayLike, geometry: npt.ArrayLike, labels: Sequence[str]
 ) -> tuple[FloatArray, FloatArray]:
     """One logistic regression per category on the box's features and their squares.
 
     Args:
-        categories: 0 or 1, shape (n, 26).
+        categories: 0 or 1, shape (n, k).
         geometry: shape (n, 13), see `affekt.geometry.person_geometry`.
+        labels: names of the k categories.
 
     Returns:
-        Weights (26, 22) and bias (26,) of the logits' deviation from their mean over the people:
+        Weights (k, 22) and bias (k,) of the logits' deviation from their mean over the people:
         how common a category is stays for others to say.
 
     Raises:
@@ -38,7 +40,7 @@ def fit_box_prior(
     """
     chosen = np.asarray(categories, dtype=np.float64) > 0.5
     box = np.asarray(geometry, dtype=np.float64)[:, : len(BOX_FEATURES)]
-    for name, having in zip(CATEGORIES, chosen.T, strict=True):
+    for name, having in zip(labels, chosen.T, strict=True):
         if having.all() or not having.any():
             raise DataError(f"the box's prior needs people with and without {name}: give more")
     features = np.concatenate([box, box**2], axis=1)

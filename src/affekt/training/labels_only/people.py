@@ -12,10 +12,10 @@ from torch import Tensor
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.dataset import RowDataset
 from affekt.data.torch.sample import GEOMETRY, Sample, collate
+from affekt.data.torch.targets import Heads
 from affekt.errors import DataError
 from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
 from affekt.training.labels_only.teacher import LabelTeacher
-from affekt.training.tasks.samples import PEOPLE_HEADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +24,30 @@ class LabelledPeople:
 
     Attributes:
         geometry: shape (n, 13).
-        categories: shape (n, 26).
-        vad: shape (n, 3), NaN where there is none.
+        targets: by head, shape (n, k); NaN where there is none.
     """
 
     geometry: Tensor
-    categories: Tensor
-    vad: Tensor
+    targets: dict[str, Tensor]
 
     def draw(self, like: Sample, count: int, seed: tuple[int, ...]) -> Sample:
-        """Some of them, drawn with replacement, as a sample with empty images."""
+        """Some of them, drawn with replacement, as a sample with empty crops.
+
+        Args:
+            like: gives the streams.
+            count: how many.
+            seed: of the draw.
+        """
         rng = np.random.default_rng(seed)
         rows = torch.from_numpy(rng.integers(0, len(self.geometry), count))
-        empty = {name: part.new_zeros(count, *part.shape[1:]) for name, part in like.inputs.items()}
+        inputs = {n: part.new_zeros(count, *part.shape[1:]) for n, part in like.inputs.items()}
+        if GEOMETRY in inputs:
+            inputs[GEOMETRY] = self.geometry[rows]
         return Sample(
-            {**empty, GEOMETRY: self.geometry[rows]},
-            {kind: torch.full((count,), kind == GEOMETRY) for kind in like.present},
-            {CATEGORIES_HEAD: self.categories[rows], VAD_HEAD: self.vad[rows]},
-            torch.zeros_like(rows),
+            inputs,
+            {name: torch.full((count,), name == GEOMETRY) for name in like.present},
+            {head: truth[rows] for head, truth in self.targets.items()},
+            torch.zeros(count, dtype=torch.int64),
             rows,
         )
 
@@ -59,7 +65,7 @@ class Lesson:
     weight: float
 
     def targets(self, categories: Tensor, vad: Tensor) -> Tensor:
-        """The categories to learn, each 0 to 1, shape (n, 26)."""
+        """The categories to learn, each 0 to 1, shape (n, k)."""
         taught = self.teacher.targets(categories.numpy(), vad.numpy())
         return torch.lerp(categories, torch.from_numpy(taught).to(categories), self.weight)
 
@@ -83,25 +89,36 @@ class LabelsOnly:
         count = round(self.ratio * len(sample.place))
         if count:
             sample = collate([sample, self.people.draw(sample, count, seed)])
-        taught = self.targets(sample.targets[CATEGORIES_HEAD], sample.targets[VAD_HEAD])
-        return sample._replace(targets={**sample.targets, CATEGORIES_HEAD: taught})
+        return sample._replace(targets=self.targets(sample.targets))
 
-    def targets(self, categories: Tensor, vad: Tensor) -> Tensor:
-        """The categories to learn, each 0 to 1, shape (n, 26)."""
-        return categories if self.lesson is None else self.lesson.targets(categories, vad)
+    def targets(self, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What to learn, by head."""
+        if self.lesson is None:
+            return targets
+        taught = self.lesson.targets(targets[CATEGORIES_HEAD], targets[VAD_HEAD])
+        return {**targets, CATEGORIES_HEAD: taught}
 
 
-def read_labelled(manifests: Sequence[Manifest], pictured: Sequence[Manifest]) -> LabelledPeople:
+def read_labelled(
+    manifests: Sequence[Manifest], pictured: Sequence[Manifest], heads: Heads
+) -> LabelledPeople:
     """The training people of manifests of labels whose picture is in no manifest of pictures.
+
+    Args:
+        manifests: of labels.
+        pictured: of pictures.
+        heads: what to learn, with the labels.
 
     Raises:
         DataError: none is left.
     """
-    dataset = RowDataset(manifests, ("train",), {GEOMETRY: None}, PEOPLE_HEADS)
+    dataset = RowDataset(manifests, ("train",), {GEOMETRY: None}, heads)
     known = {row.unit or row.picture for manifest in pictured for row in manifest.rows()}
     kept = torch.tensor([(row.unit or row.picture) not in known for row in dataset.rows])
     if not kept.any():
-        raise DataError("data.labels_only: every person's picture is in data.manifests already")
-    everybody = collate([dataset[item] for item in range(len(dataset))])
-    categories, vad = (everybody.targets[head][kept] for head in PEOPLE_HEADS)
-    return LabelledPeople(everybody.inputs[GEOMETRY][kept], categories, vad)
+        raise DataError(
+            "labels_only.manifests: every person's picture is in data.manifests already"
+        )
+    geometry = torch.cat([dataset[item].inputs[GEOMETRY] for item in range(len(dataset))])
+    targets = {head: torch.from_numpy(truth)[kept] for head, truth in dataset.targets.items()}
+    return LabelledPeople(geometry[kept], targets)

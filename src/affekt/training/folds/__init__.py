@@ -1,0 +1,1 @@
+"""Cross-training: a hook around the loop, which trains several heads and lets each judge others."""

@@ -1,0 +1,1 @@
+"""What errors cost, by kind of head: pure functions of what is said and what is true."""

@@ -1,0 +1,174 @@
+"""A whole recipe, and what its tables must be to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from affekt.errors import ConfigError, nearest
+from affekt.geometry import CROP_RULES
+from affekt.training.recipe.experiment import FoldsTable, LabelsOnlyTable
+from affekt.training.recipe.losses import LossTable
+from affekt.training.recipe.messages import first_line
+from affekt.training.recipe.model import (
+    FusionTable,
+    GeometryTable,
+    HeadsTable,
+    StreamsTable,
+    StreamTable,
+)
+from affekt.training.recipe.reading import read_content
+from affekt.training.recipe.renamed import renamed_line
+from affekt.training.recipe.run import (
+    AugmentTable,
+    DataTable,
+    FeaturesTable,
+    OptimTable,
+    RunTable,
+)
+from affekt.training.recipe.values import TABLE
+
+
+@dataclass(frozen=True, slots=True, config=TABLE)
+class Recipe:
+    """What to train, on what, and how.
+
+    Pictures are augmented only where it has a table ``augment``; ``folds`` and ``labels_only``
+    are hooks, which take part where they have a table.
+    """
+
+    run: RunTable
+    data: DataTable
+    heads: HeadsTable
+    streams: StreamsTable = field(default_factory=StreamsTable)
+    geometry: GeometryTable = field(default_factory=GeometryTable)
+    fusion: FusionTable = field(default_factory=FusionTable)
+    loss: LossTable = field(default_factory=LossTable)
+    optim: OptimTable = field(default_factory=OptimTable)
+    augment: AugmentTable | None = None
+    features: FeaturesTable = field(default_factory=FeaturesTable)
+    folds: FoldsTable | None = None
+    labels_only: LabelsOnlyTable | None = None
+
+    def __post_init__(self) -> None:
+        """Checks what tables must be to each other."""
+        require(bool(self.heads.items()), "heads", "at least one head")
+        some = bool(self.streams.items()) or self.geometry.use
+        require(some, "streams", "at least one stream, or geometry.use = true")
+        for name, stream in self.streams.items():
+            _check_stream(name, stream, dict(self.streams.items()))
+        self._check_fusion()
+        self._check_features()
+        self._check_hooks()
+
+    @property
+    def trained(self) -> list[str]:
+        """The streams whose encoder is trained."""
+        return [name for name, stream in self.streams.items() if stream.train != "none"]
+
+    @property
+    def crossed(self) -> FoldsTable | None:
+        """The folds, where there are some."""
+        return self.folds if self.folds is not None and self.folds.count else None
+
+    def _check_fusion(self) -> None:
+        fusion, streams = self.fusion, len(self.streams.items()) + self.geometry.use
+        hidden = fusion.kind != "gated" or fusion.hidden > 0
+        require(hidden, "fusion.hidden", "1 or more for a gated fusion")
+        alone = fusion.kind != "none" or (streams == 1 and not self.geometry.use)
+        require(alone, "fusion.kind", "mlp or gated, for none is of one stream of crops alone")
+
+    def _check_features(self) -> None:
+        cached, views = self.features.cache, self.features.views
+        require(
+            not (cached and self.trained), "features.cache", "false where an encoder is trained"
+        )
+        early = cached and self.optim.early_epochs > 0
+        require(not early, "optim.early_epochs", "0 where features.cache is true")
+        require(views == 1 or cached, "features.views", "1, or features.cache = true")
+        need = "2 or more with a table augment and features.cache, 1 without that table"
+        require(not cached or (views > 1) == (self.augment is not None), "features.views", need)
+
+    def _check_hooks(self) -> None:
+        folds, labels_only = self.crossed, self.labels_only
+        if folds is not None:
+            require(self.features.cache, "folds", "features.cache = true beside it")
+            require(self.run.devices == 1, "run.devices", "1 where there is a table folds")
+            _check_people(self, "folds")
+            _check_annotators(folds)
+        if labels_only is not None:
+            _check_people(self, "labels_only")
+            known = labels_only.box_prior == 0 or folds is not None
+            require(known, "labels_only.box_prior", "0, or a table folds")
+
+
+def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe; each override is ``table.key=value`` with a TOML value.
+
+    Raises:
+        ConfigError: no such file, not TOML, an unknown key, a wrong type, a value out of range.
+    """
+    return parse_recipe(read_content(path, overrides))
+
+
+def parse_recipe(content: Mapping[str, Any]) -> Recipe:
+    """A recipe from nested dictionaries; errors as in `read_recipe`."""
+    earlier = renamed_line(content)
+    if earlier is not None:
+        raise ConfigError(earlier)
+    try:
+        return _ADAPTER.validate_python(content)
+    except ValidationError as error:
+        raise ConfigError(first_line(error, Recipe)) from None
+
+
+def require(holds: bool, where: str, accepted: str) -> None:
+    """Raises a `ConfigError` that names the key and what it may be, unless that holds."""
+    if not holds:
+        raise ConfigError(f"{where}: expected {accepted}")
+
+
+_ADAPTER = TypeAdapter(Recipe)
+
+
+def _check_stream(name: str, stream: StreamTable, streams: Mapping[str, StreamTable]) -> None:
+    where = f"streams.{name}"
+    given = [key for key in ("backbone", "share", "bundle") if getattr(stream, key) is not None]
+    require(len(given) == 1, where, "one of backbone, share and bundle")
+    if name == "face":
+        require(stream.crop is None, f"{where}.crop", "no such key: a face has one rule")
+        require(not stream.blank_person, f"{where}.blank_person", "false")
+    elif stream.crop is not None and stream.crop not in CROP_RULES:
+        hint = nearest(stream.crop, CROP_RULES)
+        raise ConfigError(f"{where}.crop: unknown {stream.crop!r}; {hint}")
+    frozen = stream.train == "none"
+    if stream.share is not None:
+        own = [n for n, s in streams.items() if s.backbone is not None and n != name]
+        known = stream.share in own
+        if not known:
+            hint = nearest(stream.share, own)
+            raise ConfigError(f"{where}.share: unknown {stream.share!r}; {hint}")
+        require(frozen, f"{where}.train", "no such key: the owner of the encoder says it")
+    elif stream.bundle is not None:
+        require(frozen, f"{where}.train", "none: a bundle's encoder is frozen")
+        require(stream.size is None, f"{where}.size", "no such key: the bundle says it")
+        require(stream.early_size is None, f"{where}.early_size", "no such key, as of size")
+
+
+def _check_people(recipe: Recipe, hook: str) -> None:
+    heads = [name for name, _ in recipe.heads.items()]
+    require(heads == ["categories", "vad"], hook, "heads.categories and heads.vad, and no other")
+
+
+def _check_annotators(folds: FoldsTable) -> None:
+    named = folds.annotators
+    if named is None:
+        return
+    where = "folds.annotators"
+    require(named.train != named.val, f"{where}.val", "another number than in train")
+    require(folds.calibrate_on == ("val",), where, 'no such table, or calibrate_on = ["val"]')

@@ -1,1 +1,0 @@
-"""Families of models as tasks of the one training loop."""
