@@ -19,6 +19,14 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_curves() -> Iterator[None]:
+    """A picture of a run takes longer than a tiny run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("affekt.training.curves.plot_training", lambda *_: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def traced_once() -> Iterator[None]:
     """A network that several tests export is traced for the first: that takes seconds."""

@@ -25,6 +25,7 @@ from affekt.packaging import precision as precisions
 from affekt.packaging.export import ExportOptions, export_network
 from affekt.training.recipe.recipe import parse_recipe
 from affekt.training.train import train
+from fakes.backbones import TWO_BLOCKS
 from fakes.reading import samples_of
 from fakes.recipes import LABELS, content_of
 
@@ -45,7 +46,7 @@ OPTIONS = ExportOptions("mine", "fp32", licence="CC0-1.0", metrics=FIGURES)
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, faces: Manifest) -> Path:
     """``best.safetensors`` of a network that has learnt the drawn faces."""
-    face = {"backbone": "test_efficientnet", "weights": "random", "size": 32, "train": "all"}
+    face = {"backbone": TWO_BLOCKS, "weights": "random", "size": 32, "train": "all"}
     content = content_of(
         tmp_path_factory.mktemp("run"),
         faces,
@@ -146,11 +147,11 @@ def test_the_card_says_what_it_is_made_from_and_for(
     assert "Licence of the weights: CC0-1.0" in card
     for heading in ("## Intended use", "## Prohibited use", "## Limits", "## How it was made"):
         assert heading in card
-    assert "encoder face: test_efficientnet, first weights random, trained: all" in card
+    assert f"encoder face: {TWO_BLOCKS}, first weights random, trained: all" in card
     assert "primary fitted on: drawn (9)" in card
     recipe = json.loads(card.split("```json")[1].split("```")[0])
     assert recipe["optim"]["lr"] == 1e-2
-    assert recipe["streams"]["face"]["backbone"] == "test_efficientnet"
+    assert recipe["streams"]["face"]["backbone"] == TWO_BLOCKS
     assert "| accuracy | 0.7500 | 0.6000 to 0.9000 |" in card
     assert "| recall of anger (n = 4) | 0.5000 | 0.1000 to 0.9000 |" in card
     assert "recall of fear" not in card

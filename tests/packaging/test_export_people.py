@@ -27,6 +27,7 @@ from affekt.packaging.export import ExportOptions, export_network
 from affekt.training.features.external import bundle_encoder
 from affekt.training.recipe.recipe import parse_recipe
 from affekt.training.train import train
+from fakes.backbones import TWO_BLOCKS
 from fakes.reading import read, samples_of
 from fakes.recipes import LABELS, content_of
 
@@ -38,7 +39,7 @@ FIGURES = {
         "ap": {"Anger": 0.2, "Embarrassment": None}, "ap_ci95": {"Anger": [0.1, 0.3]},
     }
 }  # fmt: skip
-BODY = {"backbone": "test_efficientnet", "weights": "random", "size": 32}
+BODY = {"backbone": TWO_BLOCKS, "weights": "random", "size": 32}
 OPTIONS = ExportOptions("mine", "fp32", licence="CC0-1.0")
 
 
@@ -166,7 +167,7 @@ def test_the_card_says_what_it_is_made_from_and_for(bundle: Bundle) -> None:
     assert card.startswith("# mine\n")
     for text in (
         "Licence of the weights: CC0-1.0", "Needs the bundle 'face'", "## Intended use",
-        "## Prohibited use", "encoder body: test_efficientnet, first weights random",
+        "## Prohibited use", f"encoder body: {TWO_BLOCKS}, first weights random",
         "the person blanked", "validation people (8)", "| map | 0.3100 | 0.2500 to 0.3700 |",
         "| vad_mae valence | 0.8000 | 0.7000 to 0.9000 |", "| AP of Anger | 0.2000 | 0.1000 to",
     ):  # fmt: skip

@@ -11,6 +11,7 @@ import torch
 
 from affekt.data.manifests.manifest import Manifest
 from affekt.training.recipe.recipe import Recipe, parse_recipe
+from fakes.backbones import TWO_BLOCKS
 
 LABELS = ["anger", "happiness", "neutral"]
 Content = dict[str, Any]
@@ -19,6 +20,13 @@ Content = dict[str, Any]
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture of a run takes longer than a tiny run: only tests with the mark have it drawn."""
+    if request.node.get_closest_marker("curves") is None:
+        monkeypatch.setattr("affekt.training.curves.plot_training", lambda *_: None)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +50,7 @@ def drawn_people(
 @pytest.fixture
 def recipe(tmp_path: Path, faces: Path) -> Callable[..., Recipe]:
     """A tiny recipe of face crops; tables given as keywords replace its values, key by key."""
-    face = {"backbone": "test_efficientnet", "weights": "random", "size": 32, "train": "all"}
+    face = {"backbone": TWO_BLOCKS, "weights": "random", "size": 32, "train": "all"}
     content = {
         **_run(tmp_path, faces),
         "streams": {"face": face},
@@ -57,7 +65,7 @@ def recipe(tmp_path: Path, faces: Path) -> Callable[..., Recipe]:
 @pytest.fixture
 def people_recipe(tmp_path: Path, drawn_people: Path) -> Callable[..., Recipe]:
     """A tiny recipe of body and scene, with frozen encoders; keywords as in `recipe`."""
-    body = {"backbone": "test_efficientnet", "weights": "random", "size": 32}
+    body = {"backbone": TWO_BLOCKS, "weights": "random", "size": 32}
     content = {
         **_run(tmp_path, drawn_people),
         "streams": {"body": body, "scene": {"share": "body"}},

@@ -21,12 +21,13 @@ from affekt.training.optimizing import learning_share
 from affekt.training.processes import Progress
 from affekt.training.recipe.recipe import Recipe
 from affekt.training.train import train
+from fakes.backbones import TWO_BLOCKS
 from fakes.reading import read, samples_of
 from fakes.runs import assert_same_run, records
 
 Build = Callable[..., Recipe]
 TRAINED = {
-    "body": {"backbone": "test_efficientnet", "weights": "random", "size": 32, "train": "all"},
+    "body": {"backbone": TWO_BLOCKS, "weights": "random", "size": 32, "train": "all"},
     "scene": {"share": "body", "blank_person": True},
 }
 STEADY = {"hidden": 16, "dropout": 0.0, "stream_dropout": 0.0}
@@ -45,6 +46,7 @@ def losses(recipe: Recipe) -> list[float]:
     return [record["train_loss"] for record in records(recipe.run.out)]
 
 
+@pytest.mark.curves
 def test_an_epoch_leaves_metrics_a_picture_and_a_network_with_its_history(family: Build) -> None:
     recipe = family(optim={"epochs": 2})
     seen: list[tuple[int, int, int]] = []
@@ -170,7 +172,7 @@ def test_a_last_face_that_is_alone_is_learnt_from(recipe: Build) -> None:
 
 
 def test_the_first_epochs_of_both_families_see_smaller_crops(family: Build) -> None:
-    face = {"backbone": "test_efficientnet", "weights": "random", "size": 64, "early_size": 32}
+    face = {"backbone": TWO_BLOCKS, "weights": "random", "size": 64, "early_size": 32}
     name = "face" if "primary" in family().heads.labels else "body"
     streams = {"face": face} if name == "face" else {"body": face, "scene": {"share": "body"}}
     made = family(streams=streams, optim={"epochs": 2, "early_epochs": 1, "encoder_lr": 1e-3})
@@ -240,7 +242,7 @@ def test_cached_training_is_training_without_the_cache(
 
 
 def test_faces_learn_from_stored_features_too(recipe: Build, tmp_path: Path) -> None:
-    face = {"backbone": "test_efficientnet", "weights": "random", "size": 32}
+    face = {"backbone": TWO_BLOCKS, "weights": "random", "size": 32}
     features = {"cache": True, "folder": str(tmp_path / "features")}
     made = recipe(streams={"face": face}, features=features, augment=None)
     network = load_network(train(made))

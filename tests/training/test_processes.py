@@ -27,6 +27,10 @@ from fakes.runs import assert_same_run, records
 
 Build = Callable[..., Recipe]
 
+KNOWN = {"backbone": "test_resnet", "weights": "random", "size": 32}
+FACE, BODY = {"face": {**KNOWN, "train": "all"}}, {"body": KNOWN}
+"""Other processes know the networks of timm alone."""
+
 KILLED = """
 import json, os, pathlib, signal, sys
 from affekt.training.processes import Progress
@@ -71,7 +75,8 @@ def test_a_killed_run_leaves_what_can_be_read_and_goes_on(
 ) -> None:
     def recipes(name: str) -> tuple[Recipe, Recipe]:
         people = {"run": {"out": str(tmp_path / f"people-{name}")}, "features": {"cache": True}}
-        return recipe(run={"out": str(tmp_path / f"faces-{name}")}), people_recipe(**people)
+        faces = {"run": {"out": str(tmp_path / f"faces-{name}")}, "streams": FACE}
+        return recipe(**faces), people_recipe(**people, streams=BODY)
 
     faces, people = recipes("killed")
     paths = [written(tmp_path / f"{i}.json", config) for i, config in enumerate((faces, people))]
@@ -92,6 +97,7 @@ def test_a_killed_run_leaves_what_can_be_read_and_goes_on(
         assert_same_run(uncut.run.out, killed.run.out)
 
 
+@pytest.mark.curves
 def test_two_processes_validate_each_face_once_and_an_error_in_one_is_that_of_the_run(
     recipe: Build, tmp_path: Path, write_faces: Callable[..., Manifest]
 ) -> None:
@@ -103,6 +109,7 @@ def test_two_processes_validate_each_face_once_and_an_error_in_one_is_that_of_th
         optim={"epochs": 2, "batch": 16},
         data={"manifests": [str(tmp_path / "odd")]},
         heads={"primary": {"labels": labels}},
+        streams=FACE,
     )
     out = Path(config.run.out)
     (out / "curves.png").mkdir(parents=True)
@@ -129,6 +136,7 @@ def test_two_processes_of_torchrun_give_what_one_gives(
             fusion={"hidden": 16, "dropout": 0.0, "stream_dropout": 0.0},
             optim={"epochs": 2, "optimizer": "sgd", "batch": 5},
             features={"cache": True},
+            streams=BODY,
         )
         for name in ("one", "two")
     )
