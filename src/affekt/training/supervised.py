@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -12,7 +12,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from affekt.data.augment.config import AugmentConfig
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.batches import Part as Planned
 from affekt.data.torch.batches import plan_steps
@@ -211,7 +210,7 @@ def read_subjects(
         splits,
         _inputs_at(recipe, network, early=False),
         recipe.heads.labels,
-        augment=AugmentConfig(**asdict(recipe.augment)) if learnt and recipe.augment else None,
+        augment=recipe.augment if learnt else None,
         seed=recipe.run.seed,
         tuning="val" in splits,
     )

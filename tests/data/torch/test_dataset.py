@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from affekt.bundle import StreamSpec
 from affekt.crops import crop_stream
-from affekt.data.augment.config import AugmentConfig, FaceAugmentConfig
+from affekt.data.augment.config import AugmentConfig
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.row import Row
 from affekt.data.torch import dataset as room
@@ -266,7 +266,7 @@ def test_black_masks_change_with_seed_epoch_and_index_alone(
     def crops(epoch: int, order: list[int]) -> torch.Tensor:
         dataset = RowDataset(
             [masked], ("train",), {"face": STREAMS["face"]}, {"primary": LABELS},
-            augment=FaceAugmentConfig(background=1, surround=1), seed=5,
+            augment=AugmentConfig(background=1, surround=1), seed=5,
         )  # fmt: skip
         dataset.epoch = epoch
         return torch.cat([dataset[i].images()["face"] for i in order])

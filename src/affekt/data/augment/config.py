@@ -54,22 +54,3 @@ class AugmentConfig:
     background: float = 0.0
     surround: float = 0.6
     mask: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class FaceAugmentConfig(AugmentConfig):
-    """The same where nothing but a face is seen: the crop alone moves, and is varied more."""
-
-    degrees: float = 0.0
-    scale: float = 0.0
-    shift: float = 0.0
-    person_degrees: float = 15.0
-    person_scale: float = 0.15
-    person_shift: float = 0.08
-    grey: float = 0.35
-    occlude: float = 0.25
-    blur: float = 0.15
-    downscale: float = 0.3
-    jpeg: float = 0.15
-    background: float = 0.75
-    mask: float = 0.1
