@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -238,6 +239,19 @@ def test_bundles_are_found_by_name(copy: Path, monkeypatch: pytest.MonkeyPatch) 
     assert bundle_folders()["tiny"] == copy
     with pytest.raises(BundleError, match=r"no model 'tinny'.*did you mean 'tiny'"):
         find_bundle("tinny")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other places")
+def test_the_users_bundles_lie_where_the_system_keeps_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AFFEKT_MODELS", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_models() == tmp_path / ".local/share/affekt/models"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert user_models() == tmp_path / "data/affekt/models"
+    assert not [*tmp_path.iterdir()]
 
 
 def test_without_a_home_the_embedded_models_work(monkeypatch: pytest.MonkeyPatch) -> None:

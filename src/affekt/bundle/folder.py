@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_data_path
+
 from affekt.bundle.spec import INFO_FILE, MODEL_FILE, BundleInfo, describe, parse_info
 from affekt.errors import BundleError, nearest, path_advice
 from affekt.files import file_sha256, is_file, tidy, write_atomically
@@ -112,7 +114,9 @@ def model_roots() -> tuple[Path, ...]:
 
 
 def user_models() -> Path | None:
-    """Where the user's bundles lie: ``$AFFEKT_MODELS``, else ``~/.local/share/affekt/models``.
+    """Where the user's bundles lie: ``$AFFEKT_MODELS``, else the system's place for user data.
+
+    That is ``~/.local/share/affekt/models`` (or below ``$XDG_DATA_HOME``) on Linux.
 
     Returns:
         None for a user without a home, such as an unknown one in a container.
@@ -121,9 +125,10 @@ def user_models() -> Path | None:
     if given:
         return Path(given)
     try:
-        return Path.home() / ".local" / "share" / "affekt" / "models"
+        Path.home()
     except RuntimeError:
         return None
+    return user_data_path("affekt", appauthor=False) / "models"
 
 
 def _list(root: Path) -> list[Path]:
