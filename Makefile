@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check dist bench clean
+.PHONY: demo test check mutants dist bench clean
 
 demo: .venv/.core
 	$(BIN)/affekt demo
@@ -18,6 +18,11 @@ check: .venv/.dev
 	$(BIN)/ruff format --check src tests benchmarks tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# How much the tests of the pure modules notice: 200 random changes, each judged by its own module's
+# tests (some minutes, not in CI). Of one module: make mutants MUTANTS="--count 50 src/affekt/geometry.py"
+mutants: .venv/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py $(MUTANTS)
 
 # A wheel and a source archive in dist/, checked, and the demo run where nothing but the wheel is.
 dist: .venv/.dev
