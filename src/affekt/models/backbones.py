@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from affekt.errors import ConfigError, one_line
+from affekt.models.mobilefacenet import from_published
 from affekt.models.zoo import check_name, create, output_shape
 from affekt.typed import shown_key
 
@@ -64,7 +65,8 @@ def start_network(
         return network, load_packaged_weights(network)
     if from_timm or weights == "random":
         return network, _timm_start(network, "timm" if from_timm else "random")
-    load_matching(network, _of_encoder(read_weights(Path(weights)), weights), weights)
+    given = from_published(_of_encoder(read_weights(Path(weights)), weights))
+    load_matching(network, given, weights)
     return network, _timm_start(network, weights)
 
 
