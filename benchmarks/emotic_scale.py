@@ -45,7 +45,6 @@ BODY, SCENE = 128, 224
 """Sides of the crops that the other loader keeps, in pixels."""
 
 RECIPE = """\
-kind = "context"
 [run]
 out = {out}
 accelerator = "cpu"
@@ -58,6 +57,10 @@ weights = "random"
 size = 64
 [streams.scene]
 share = "body"
+[geometry]
+use = true
+[heads.categories]
+[heads.vad]
 [optim]
 epochs = 1
 [features]

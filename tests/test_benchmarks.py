@@ -10,6 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.sets.emotic.prepare import prepare_emotic
+from affekt.training.recipe.recipe import parse_recipe
+from affekt.typed import parse_toml
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -72,3 +74,10 @@ def test_a_made_up_emotic_has_emotics_counts_and_goes_through_preparation(tmp_pa
     assert (rows[0].source, rows[0].width, rows[0].height) == ("framesdb", 90, 70)
     assert {row.source for row in rows} == {"mscoco", "emodb_small", "framesdb"}
     assert all(row.categories and row.vad for row in rows)
+
+
+def test_the_recipe_that_is_measured_is_one(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    named = {"out": '"out"', "manifest": '"set"', "features": '"features"'}
+    recipe = parse_recipe(parse_toml(script("emotic_scale").RECIPE.format(**named)))
+    assert recipe.features.cache and recipe.heads.labels.keys() == {"categories", "vad"}

@@ -11,6 +11,14 @@ from affekt.bundle import Bundle
 from affekt.data.manifests.manifest import Manifest
 from fakes.programs import Program
 
+RECIPE = """
+run.out = {out}
+data.manifests = [{faces}]
+[heads.primary]
+[streams.face]
+backbone = "test_resnet"
+"""
+
 
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -102,9 +110,9 @@ def test_export_and_train(affekt: Program, faces: Path, tmp_path: Path) -> None:
     words = ("--name", "mine", "--calibrate", faces, "--out", out)
     refused(affekt, tmp_path, "export", out / "model.safetensors", *words)
     recipe = out / "best.safetensors"
-    recipe.write_text(f"[run]\nout = {json.dumps(str(out))}\n")
+    content = RECIPE.format(out=json.dumps(str(out)), faces=json.dumps(str(faces)))
+    recipe.write_text(content)
     refused(affekt, tmp_path, "train", recipe)
-    (tmp_path / "r.toml").write_text(
-        f"run.out = {json.dumps(str(out))}\nstreams.face.weights = {json.dumps(str(recipe))}\n"
-    )
+    weights = f"weights = {json.dumps(str(recipe))}\n"
+    (tmp_path / "r.toml").write_text(f"{content}{weights}")
     refused(affekt, tmp_path, "train", tmp_path / "r.toml")

@@ -62,3 +62,21 @@ def test_a_divergence_is_one_line_and_exit_code_1(affekt: Program, recipe: Path)
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].startswith("affekt: error: the loss is not a finite number in ep")
     assert not list(recipe.parent.glob("run/*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("run = 3", "run: expected a table, got 3"),
+        ("run = [1]", "run: expected a table, got [1]"),
+        ('kind = "face"', "kind: no longer a key, leave it out: streams, "),
+    ],
+)
+def test_a_recipe_that_is_no_recipe_is_one_line(
+    affekt: Program, tmp_path: Path, content: str, line: str
+) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(content)
+    code, out, err = affekt("train", path)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"affekt: error: {line}")

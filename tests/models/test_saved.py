@@ -105,15 +105,18 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path: Path) -> None:
             load_network(path)
 
 
-def test_what_has_other_names_or_shapes_stays_new_and_is_named(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("labels", [("anger", "fear", "neutral"), ("happiness", "anger")])
+def test_what_has_other_names_shapes_or_labels_stays_new_and_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, labels: tuple[str, ...]
 ) -> None:
     first, path = network(), tmp_path / "net.safetensors"
     save_network(path, first)
-    second = network("anger", "fear", "neutral")
+    second = network(*labels)
+    before = second.heads.output("primary").weight.clone()
     take_over(second, path)
     taken, own = first.encoders["face"].state_dict(), second.encoders["face"].state_dict()
     assert all(torch.equal(taken[name], own[name]) for name in taken)
+    assert torch.equal(second.heads.output("primary").weight, before)
     assert "taken over but for heads.heads.primary, which start anew" in caplog.text
     other = {"body": replace(FACE, backbone="test_resnet", crop="square")}
     heads = {"vad": HeadSpec(("valence",), "dimensional", (1.0, 10.0))}

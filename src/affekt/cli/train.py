@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +15,9 @@ from affekt.cli.terminal import notices
 from affekt.errors import MissingExtraError
 from affekt.files import refuse_overwrite
 from affekt.output.sink import text_output
+
+if TYPE_CHECKING:
+    from affekt.training.recipe.recipe import Recipe
 
 OUTPUTS = ("best.safetensors", "last.ckpt", "metrics.jsonl", "curves.png", "out_of_fold.npz")
 """What a run writes into its folder."""
@@ -37,12 +41,12 @@ def train(
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     changes = [*(overrides or ()), *([] if devices is None else [f"run.devices={devices}"])]
     try:
-        from affekt.training.recipe.reading import read_content  # noqa: PLC0415
+        from affekt.training.recipe.recipe import read_recipe  # noqa: PLC0415
 
-        content = read_content(config, changes)
-        _refuse_overwrite(config, content)
+        recipe = read_recipe(config, changes)  # refused before torch is waited for
+        _refuse_overwrite(config, recipe)
         with notices():
-            best = _train(content)
+            best = _train(recipe)
     except ModuleNotFoundError as error:
         raise missing_extra("training", error) from None
     if os.environ.get("RANK", "0") == "0":  # of several that torchrun started, one answers
@@ -50,17 +54,13 @@ def train(
             write(f"{best}\n")
 
 
-def _refuse_overwrite(config: Path, content: dict[str, Any]) -> None:
-    out = content.get("run", {}).get("out")
-    if isinstance(out, str):
-        outputs = {f"run.out {out}: {name}": Path(out, name) for name in OUTPUTS}
-        refuse_overwrite(outputs, [config, *recipe_files(content)])
+def _refuse_overwrite(config: Path, recipe: Recipe) -> None:
+    out = recipe.run.out
+    outputs = {f"run.out {out}: {name}": Path(out, name) for name in OUTPUTS}
+    refuse_overwrite(outputs, [config, *recipe_files(asdict(recipe))])
 
 
-def _train(content: dict[str, Any]) -> Path:
-    from affekt.training.recipe.recipe import parse_recipe  # noqa: PLC0415
-
-    recipe = parse_recipe(content)  # refused before torch is waited for
+def _train(recipe: Recipe) -> Path:
     from affekt.training.processes import Progress  # noqa: PLC0415
     from affekt.training.train import train as run  # noqa: PLC0415
 

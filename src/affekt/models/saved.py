@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from affekt.errors import BundleError, ConfigError, one_line
 from affekt.files import write_atomically
@@ -117,8 +117,8 @@ def read_spec(path: Path) -> NetworkSpec:
     return spec
 
 
-def take_over(network: nn.Module, path: Path) -> None:
-    """Takes the weights of a saved network over, where names and shapes are the same.
+def take_over(network: Network, path: Path) -> None:
+    """Takes the weights of a saved network over, where names, shapes and labels are the same.
 
     What stays new is said in the log.
 
@@ -126,9 +126,14 @@ def take_over(network: nn.Module, path: Path) -> None:
         ConfigError: no encoder or head is the same.
         BundleError: see `load_described`.
     """
-    _, weights = load_described(path)
-    own = network.state_dict()
-    fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
+    spec, weights = load_described(path)
+    own, heads = network.state_dict(), network.spec.heads
+    other = tuple(f"heads.heads.{n}." for n, head in spec.heads.items() if heads.get(n) != head)
+    fitting = {
+        name: tensor
+        for name, tensor in weights.items()
+        if name in own and tensor.shape == own[name].shape and not name.startswith(other)
+    }
     if not fitting:
         raise ConfigError(f"run.start: {path} has no encoder or head of this recipe's")
     network.load_state_dict(fitting, strict=False)

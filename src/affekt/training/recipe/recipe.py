@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ from affekt.training.recipe.run import (
     RunTable,
 )
 from affekt.training.recipe.values import TABLE
+
+OF_ENCODER = ("weights", "early_size", "train", "drop_path")
+"""Keys of a stream that its encoder heeds."""
 
 
 @dataclass(frozen=True, slots=True, config=TABLE)
@@ -63,6 +66,8 @@ class Recipe:
         for name, stream in self.streams.items():
             _check_stream(name, stream, dict(self.streams.items()))
         self._check_fusion()
+        self._check_losses()
+        self._check_early()
         self._check_features()
         self._check_hooks()
 
@@ -82,6 +87,17 @@ class Recipe:
         require(hidden, "fusion.hidden", "1 or more for a gated fusion")
         alone = fusion.kind != "none" or (streams == 1 and not self.geometry.use)
         require(alone, "fusion.kind", "mlp or gated, for none is of one stream of crops alone")
+
+    def _check_losses(self) -> None:
+        said = self.heads.labels
+        for name, plain in asdict(LossTable()).items():
+            known = name in said or asdict(getattr(self.loss, name)) == plain
+            require(known, f"loss.{name}", f"no such table, or one heads.{name}")
+
+    def _check_early(self) -> None:
+        small = any(stream.early_size is not None for _, stream in self.streams.items())
+        accepted = "0, or an early_size in a table of a stream"
+        require(small or self.optim.early_epochs == 0, "optim.early_epochs", accepted)
 
     def _check_features(self) -> None:
         cached, views = self.features.cache, self.features.views
@@ -146,18 +162,22 @@ def _check_stream(name: str, stream: StreamTable, streams: Mapping[str, StreamTa
     elif stream.crop is not None and stream.crop not in CROP_RULES:
         hint = nearest(stream.crop, CROP_RULES)
         raise ConfigError(f"{where}.crop: unknown {stream.crop!r}; {hint}")
-    frozen = stream.train == "none"
     if stream.share is not None:
         own = [n for n, s in streams.items() if s.backbone is not None and n != name]
-        known = stream.share in own
-        if not known:
+        if stream.share not in own:
             hint = nearest(stream.share, own)
             raise ConfigError(f"{where}.share: unknown {stream.share!r}; {hint}")
-        require(frozen, f"{where}.train", "no such key: the owner of the encoder says it")
+        _check_owner(where, stream, OF_ENCODER, "the owner of the encoder says it")
     elif stream.bundle is not None:
-        require(frozen, f"{where}.train", "none: a bundle's encoder is frozen")
-        require(stream.size is None, f"{where}.size", "no such key: the bundle says it")
-        require(stream.early_size is None, f"{where}.early_size", "no such key, as of size")
+        _check_owner(where, stream, ("size", *OF_ENCODER), "the bundle says it, and is frozen")
+
+
+def _check_owner(where: str, stream: StreamTable, keys: Sequence[str], whose: str) -> None:
+    """Refuses what an encoder from elsewhere would not heed."""
+    plain = StreamTable()
+    for key in keys:
+        same = getattr(stream, key) == getattr(plain, key)
+        require(same, f"{where}.{key}", f"no such key: {whose}")
 
 
 def _check_people(recipe: Recipe, hook: str) -> None:
