@@ -14,7 +14,6 @@ import os
 import re
 import secrets
 import stat
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from affekt.errors import UsageError
+from affekt.locks import lock, try_lock
 
 SUFFIX = ".partial"
 SHORT_NAME = 143
@@ -71,7 +71,7 @@ class WorkingFile:
             self.final.open("ab").close()  # fails for what may not be written, and for folders
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         stream = BufferedRandom(FileIO(os.open(self.path, flags, 0o666), "r+"))
-        _lock(stream)
+        lock(stream)
         return stream
 
     @property
@@ -193,7 +193,7 @@ def is_locked(path: Path) -> bool:
     """Whether a living process is writing that working file."""
     try:
         with path.open("rb") as stream:
-            return not _try_lock(stream)
+            return not try_lock(stream)
     except OSError:
         return False
 
@@ -269,39 +269,3 @@ def _stem(name: str) -> str:
         return name
     digest = hashlib.sha256(encoded).hexdigest()[:8]
     return f"{encoded[: room - 9].decode(errors='ignore')}-{digest}"
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _LOCKED_BYTE = 2**40  # beyond what is written: a locked part cannot be read by others
-
-    def _lock(stream: BinaryIO) -> None:
-        _try_lock(stream)
-
-    def _try_lock(stream: BinaryIO) -> bool:
-        place = stream.tell()
-        stream.seek(_LOCKED_BYTE)
-        try:
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            stream.seek(place)
-        return True
-
-else:
-    import fcntl
-
-    def _lock(stream: BinaryIO) -> None:
-        with suppress(OSError):  # a network drive without locks
-            fcntl.flock(stream, fcntl.LOCK_EX)
-
-    def _try_lock(stream: BinaryIO) -> bool:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # a network drive without locks
-            return True
-        return True

@@ -58,25 +58,18 @@ def export(
     named = [Path(text.partition("=")[2]) for text in figures or ()]
     manifests = manifest_files(*calibrate, *given(prior_manifest))
     refuse_overwrite(bundle_outputs(out), chain([checkpoint], named, manifests))
+    options = {
+        "name": name,
+        "precision": precision,
+        "head_precision": head_precision,
+        "licence": licence,
+        "metrics": metrics,
+        "labels": tuple(label) if label else None,
+        "prior": prior,
+        "mirror": mirror,
+    }
     try:
-        from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
-        from affekt.packaging.card import check_figures  # noqa: PLC0415
-        from affekt.packaging.export import ExportOptions, export_network  # noqa: PLC0415
-
-        check_figures(metrics)
-        options = ExportOptions(
-            name,
-            precision,
-            head_precision,
-            licence,
-            metrics=metrics,
-            labels=tuple(label) if label else None,
-            prior=prior,
-            prior_manifest=None if prior_manifest is None else Manifest.open(prior_manifest),
-            mirror=mirror,
-        )
-        opened = [Manifest.open(path) for path in calibrate]
-        folder = export_network(checkpoint, out, opened, options).folder
+        folder = _export(checkpoint, out, calibrate, prior_manifest, options)
     except ModuleNotFoundError as error:
         raise missing_extra("export", error) from None
     with text_output("-") as write:
@@ -98,3 +91,21 @@ def named_figures(text: str) -> tuple[str, Any]:
             f"({one_line(error)})"
         ) from None
     return name, figures
+
+
+def _export(
+    checkpoint: Path,
+    out: Path,
+    calibrate: list[Path],
+    prior_manifest: Path | None,
+    options: dict[str, Any],
+) -> Path:
+    from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
+    from affekt.packaging.card import check_figures  # noqa: PLC0415
+    from affekt.packaging.export import ExportOptions, export_network  # noqa: PLC0415
+
+    check_figures(options["metrics"])
+    prior = None if prior_manifest is None else Manifest.open(prior_manifest)
+    opened = [Manifest.open(path) for path in calibrate]
+    asked = ExportOptions(**options, prior_manifest=prior)
+    return export_network(checkpoint, out, opened, asked).folder

@@ -122,11 +122,7 @@ def fit_head(
 
 def output_of(head: HeadSpec) -> OutputSpec:
     """A head before anything was fitted."""
-    if head.kind == Kind.SINGLE_LABEL:
-        return SingleLabel(head.labels)
-    if head.kind == Kind.MULTI_LABEL:
-        return MultiLabel(head.labels)
-    return Dimensional(head.labels, head.range or (0.0, 1.0))
+    return _OUTPUTS[Kind(head.kind)](head)
 
 
 def _taken(model: Model, dataset: RowDataset, item: int) -> ModelInputs:
@@ -203,4 +199,9 @@ _FITTERS: dict[Kind, Callable[..., Fitted]] = {
     Kind.SINGLE_LABEL: _fit_single,
     Kind.MULTI_LABEL: _fit_multi,
     Kind.DIMENSIONAL: _fit_dimensional,
+}
+_OUTPUTS: dict[Kind, Callable[[HeadSpec], OutputSpec]] = {
+    Kind.SINGLE_LABEL: lambda head: SingleLabel(head.labels),
+    Kind.MULTI_LABEL: lambda head: MultiLabel(head.labels),
+    Kind.DIMENSIONAL: lambda head: Dimensional(head.labels, head.range or (0.0, 1.0)),
 }

@@ -80,8 +80,7 @@ def prepare_ferplus(
     are excluded, the test stays whole.
 
     Args:
-        folder: holds ``fer2013new.csv`` and ``data/FER2013{Train,Valid,Test}``, or lies just
-            above or below the folder that does.
+        folder: with ``fer2013new.csv`` and ``data/FER2013*``, or just above or below that one.
         out: the manifest's file or folder.
         detect: finds faces, to measure the set's framing.
         progress: called as rows are made.
@@ -284,9 +283,7 @@ class _Writer:
 
 
 def _counted(
-    rows: Iterable[Row],
-    counts: defaultdict[str, Counter[str]],
-    excluded: Counter[str],
+    rows: Iterable[Row], counts: defaultdict[str, Counter[str]], excluded: Counter[str]
 ) -> Iterator[Row]:
     for row in rows:
         if row.exclude is None:

@@ -8,7 +8,6 @@ kill at any moment loses at most the chunk in the making.
 from __future__ import annotations
 
 import json
-import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from affekt.data.manifests.npy import read_npy
 from affekt.data.torch.sample import GEOMETRY
 from affekt.errors import DataError, OutputError, one_line
 from affekt.files import write_atomically
+from affekt.locks import lock
 from affekt.typed import MisfitError, parse_json
 
 VERSION = 1
@@ -191,12 +191,9 @@ def only_writer(folder: Path) -> Iterator[None]:
     """Waits until no other process is writing this store; on Windows there is no such wait."""
     with _writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_name(folder.name + ".lock").open("w")
-    with lock:
-        if sys.platform != "win32":
-            import fcntl  # noqa: PLC0415 (not there on Windows)
-
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        held = folder.with_name(folder.name + ".lock").open("wb")
+    with held:
+        lock(held)
         yield
 
 
