@@ -19,6 +19,7 @@ from affekt.bundle import (
     SingleLabel,
     bundle_folders,
     find_bundle,
+    list_bundles,
     read_bundle,
     user_models,
     write_bundle,
@@ -252,6 +253,17 @@ def test_the_users_bundles_lie_where_the_system_keeps_data(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert user_models() == tmp_path / "data/affekt/models"
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_broken_bundle_is_listed_as_its_error(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFFEKT_MODELS", str(copy.parent))
+    (copy.parent / "broken").mkdir()
+    (copy.parent / "broken" / "bundle.json").write_text("{")
+    broken, *others = sorted(list_bundles(), key=lambda own: not isinstance(own, BundleError))
+    assert isinstance(broken, BundleError) and "not JSON" in str(broken)
+    assert {bundle.info.name for bundle in others} == {"tiny", "face", "context"}
 
 
 def test_without_a_home_the_embedded_models_work(monkeypatch: pytest.MonkeyPatch) -> None:

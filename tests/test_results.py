@@ -6,8 +6,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from affekt.labels import PRIMARY
+from affekt.errors import DataError
+from affekt.labels import CATEGORIES, PRIMARY
 from affekt.results import Emotion, Face, Frame, Person, to_table
 
 PROBABILITIES = dict(zip(PRIMARY, (0.05, 0.05, 0.1, 0.6, 0.1, 0.05, 0.05), strict=True))
@@ -101,3 +104,76 @@ def test_one_row_per_person_and_none_for_nobody() -> None:
 def test_results_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         person().score = 1.0  # type: ignore[misc]
+
+
+def grid(digits: int, low: float, high: float) -> st.SearchStrategy[float]:
+    """Numbers of so many decimals."""
+    scale = 10**digits
+    return st.integers(int(low * scale), int(high * scale)).map(lambda number: number / scale)
+
+
+SHARE, RATING = grid(4, 0, 1), st.none() | grid(4, 1, 10)
+BOXES = st.tuples(*[grid(2, -50, 5000)] * 4)
+FACES = st.builds(
+    Face, BOXES, SHARE, st.none() | st.tuples(*[st.tuples(*[grid(2, -50, 5000)] * 2)] * 5)
+)
+EMOTIONS = st.builds(
+    Emotion,
+    st.none() | st.fixed_dictionaries(dict.fromkeys(PRIMARY, SHARE)),
+    st.none() | st.dictionaries(st.sampled_from(CATEGORIES), SHARE),
+    st.none() | st.lists(st.sampled_from(CATEGORIES), unique=True).map(tuple),
+    RATING,
+    RATING,
+    RATING,
+    st.none() | SHARE,
+)
+PEOPLE = st.builds(
+    Person, BOXES, SHARE, st.none() | FACES, EMOTIONS, st.none() | st.integers(0, 9999)
+)
+FRAMES = st.builds(
+    Frame,
+    st.text(),
+    st.integers(1, 9999),
+    st.integers(1, 9999),
+    st.integers(0, 9999),
+    st.none() | st.floats(0, 1e6),
+    st.lists(PEOPLE, max_size=3).map(tuple),
+    st.sampled_from((0, 90, 180, 270)),
+)
+
+
+@given(FRAMES)
+def test_a_frame_comes_back_from_json_as_it_was(frame: Frame) -> None:
+    assert Frame.from_dict(json.loads(json.dumps(frame.to_dict()))) == frame
+
+
+@given(st.tuples(*[st.floats(0, 5000)] * 4), st.floats(0, 1))
+def test_what_was_rounded_once_stays(box: tuple[float, float, float, float], score: float) -> None:
+    frame = Frame("a", 9, 9, people=(Person(box, score, Face(box, score), Emotion(None)),))
+    once = Frame.from_dict(frame.to_dict())
+    assert once.to_dict() == frame.to_dict() and Frame.from_dict(once.to_dict()) == once
+
+
+def test_frames_of_other_versions_are_read() -> None:
+    content = Frame("a", 9, 9, people=(person(),)).to_dict()
+    later = content | {"later": 1, "people": [own | {"later": 2} for own in content["people"]]}
+    assert Frame.from_dict(later) == Frame.from_dict(content)
+    del content["rotation"], content["people"][0]["emotion"]["spread"]
+    assert Frame.from_dict(content) == Frame.from_dict(later)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"width": "9"}, "width: expected int, got '9'"),
+        ({"people": 3}, "people: expected a list, got 3"),
+        ({"people": [3]}, r"expected a table, got 3"),
+        ({"people": [{"score": 0.5}]}, "missing key people.box_xyxy"),
+        ({"time_s": float("inf")}, "time_s: expected a finite number"),
+    ],
+)
+def test_what_is_no_frame_is_named(change: dict[str, object], said: str) -> None:
+    with pytest.raises(DataError, match=f"^not a frame as Frame.to_dict makes it: .*{said}"):
+        Frame.from_dict(Frame("a", 9, 9).to_dict() | change)
+    with pytest.raises(DataError, match="expected one table of keys and values, got 'x'"):
+        Frame.from_dict("x")  # type: ignore[arg-type]

@@ -78,6 +78,17 @@ class OutputError(AffektError):
     """A result that cannot be written where it was asked for."""
 
 
+def missing_extra(what: str, error: ModuleNotFoundError) -> Exception:
+    """What to raise for a missing package of training; for a module of our own, the error itself.
+
+    >>> print(missing_extra("training", ModuleNotFoundError(name="torch")))
+    training needs the 'train' extra: pip install '.[train]' in a checkout of Affekt
+    """
+    if (error.name or "").startswith("affekt"):
+        return error
+    return MissingExtraError(what, "train")
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """The end of an error line about an unknown name: the nearest known one, then all of them.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
+from affekt.errors import DataError
 from affekt.labels import PRIMARY
+from affekt.typed import MisfitError, build
 
 BoxXyxy = tuple[float, float, float, float]
 """Left, top, right, bottom in float pixels; x right, y down, origin at the top left corner."""
@@ -149,6 +152,24 @@ class Frame:
             "rotation": self.rotation,
         }
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Frame:
+        """The frame of what `to_dict` gave, as it comes back from JSON too.
+
+        Figures are those of `to_dict`, which rounds them. Keys of a later version are passed over,
+        and what an earlier one did not write has its default.
+
+        Raises:
+            DataError: a key that is missing, or a value that is none of a frame's.
+
+        >>> Frame.from_dict({"source": "a.jpg", "width": 640, "height": 480, "people": []}).width
+        640
+        """
+        try:
+            return build(cls, _own_keys(cls, content))
+        except MisfitError as error:
+            raise DataError(f"not a frame as Frame.to_dict makes it: {error}") from None
+
 
 def rounded(values: Iterable[float], digits: int) -> list[float]:
     """A list of floats with at most ``digits`` decimals.
@@ -180,6 +201,26 @@ def table_rows(
     """The rows of one frame, given as `Frame.to_dict` makes it; see `to_table`."""
     for number, person in enumerate(record["people"]):
         yield _row(record, number, person, primary_labels)
+
+
+def _own_keys(kind: type[Any], content: Any) -> Any:
+    """A table without what is no field, such as ``primary_label``; anything else as it is."""
+    if not isinstance(content, Mapping):
+        return content
+    own = {f.name: content[f.name] for f in fields(kind) if f.name in content}
+    return {name: _PARTS[name](value) if name in _PARTS else value for name, value in own.items()}
+
+
+def _people(content: Any) -> Any:
+    several = isinstance(content, list | tuple)
+    return [_own_keys(Person, person) for person in content] if several else content
+
+
+_PARTS: dict[str, Callable[[Any], Any]] = {
+    "people": _people,
+    "face": partial(_own_keys, Face),
+    "emotion": partial(_own_keys, Emotion),
+}
 
 
 def _row(

@@ -62,10 +62,10 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(affekt, words: list[str]) -> N
     ],
 )
 def test_every_error_is_one_line(affekt, monkeypatch, error, expected: int) -> None:
-    def fail() -> dict[str, Path]:
+    def fail() -> list[Bundle]:
         raise error
 
-    monkeypatch.setattr("affekt.bundle.bundle_folders", fail)
+    monkeypatch.setattr("affekt.bundle.list_bundles", fail)
     code, out, err = affekt("models")
     assert (code, out) == (expected, "")
     assert err.count("\n") == 1
@@ -74,10 +74,10 @@ def test_every_error_is_one_line(affekt, monkeypatch, error, expected: int) -> N
 
 @pytest.mark.parametrize("words", [["--debug", "models"], ["models", "--debug"]])
 def test_debug_shows_where(monkeypatch, words: list[str]) -> None:
-    def fail() -> dict[str, Path]:
+    def fail() -> list[Bundle]:
         raise DataError("here")
 
-    monkeypatch.setattr("affekt.bundle.bundle_folders", fail)
+    monkeypatch.setattr("affekt.bundle.list_bundles", fail)
     with pytest.raises(DataError, match="here"):
         main(words)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from affekt.errors import DataError
-from affekt.evaluation.comparison import compare, p_value
+from affekt.evaluation.comparison import compare_predictions, p_value
 from affekt.evaluation.metrics.multi_label import average_precision
 from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.evaluation.resampling import Bootstrap
@@ -15,7 +15,7 @@ from fakes.predictions import said_of_faces, said_of_fruit, said_of_people, with
 
 
 def comparison(a, b, n_resamples=200):
-    return compare(a, b, models=("a", "b"), data="d", bootstrap=Bootstrap(n_resamples))
+    return compare_predictions(a, b, models=("a", "b"), data="d", bootstrap=Bootstrap(n_resamples))
 
 
 def test_a_better_model_is_better_beyond_chance():

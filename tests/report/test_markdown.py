@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from affekt.evaluation.comparison import compare
+from affekt.evaluation.comparison import compare_predictions
 from affekt.evaluation.evaluate import judge
 from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.resampling import Bootstrap
@@ -69,7 +69,7 @@ def test_labels_and_confusions_are_those_of_the_head() -> None:
 
 
 def test_a_comparison_gives_every_figure_of_both() -> None:
-    found = compare(
+    found = compare_predictions(
         said_of_people(60), said_of_people(60, seed=1), models=("a", "b"), data="d",
         bootstrap=DRAWS,
     )  # fmt: skip

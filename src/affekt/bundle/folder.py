@@ -107,6 +107,15 @@ def bundle_folders() -> dict[str, Path]:
     return found
 
 
+def list_bundles() -> list[Bundle | BundleError]:
+    """The embedded and the user's bundles; the error stands in the place of one that is broken.
+
+    Raises:
+        BundleError: the folder that ``$AFFEKT_MODELS`` names cannot be read.
+    """
+    return [_read_or_error(folder) for folder in bundle_folders().values()]
+
+
 def model_roots() -> tuple[Path, ...]:
     """Where bundles are looked for by name, the user's own first."""
     own = user_models()
@@ -129,6 +138,13 @@ def user_models() -> Path | None:
     except RuntimeError:
         return None
     return user_data_path("affekt", appauthor=False) / "models"
+
+
+def _read_or_error(folder: Path) -> Bundle | BundleError:
+    try:
+        return read_bundle(folder)
+    except BundleError as error:
+        return error
 
 
 def _list(root: Path) -> list[Path]:

@@ -120,7 +120,7 @@ def _measured(
 
     first, *others = [find_bundle(name) for name in names]
     with progress_bar(kind_of(manifest).noun) as progress:
-        measure = partial(room.compare_bundles, first, others[0]) if others else (
+        measure = partial(room.compare, first, others[0]) if others else (
             partial(room.evaluate, first))  # fmt: skip
         return measure(manifest, split, protocol=protocol, threads=threads, progress=progress)
 

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli.inputs import bundle_outputs, given, manifest_files
-from affekt.cli.train import missing_extra
-from affekt.errors import UsageError, one_line
+from affekt.errors import UsageError, missing_extra, one_line
 from affekt.files import refuse_overwrite
 from affekt.output.sink import text_output
 from affekt.typed import parse_json

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from affekt.cli.terminal import say_error
+from affekt.errors import BundleError
 from affekt.output.sink import text_output
 from affekt.typed import shown_key
 
@@ -31,16 +32,13 @@ def models(
     ] = ListFormat.TABLE,
 ) -> None:
     """List the models that --model takes by name."""
-    from affekt.bundle import bundle_folders, read_bundle, user_models  # noqa: PLC0415
-    from affekt.errors import BundleError  # noqa: PLC0415
+    from affekt.bundle import list_bundles, user_models  # noqa: PLC0415
 
-    found, failed = [], False
-    for folder in bundle_folders().values():
-        try:
-            found.append(read_bundle(folder))
-        except BundleError as error:
+    listed = list_bundles()
+    found = [bundle for bundle in listed if not isinstance(bundle, BundleError)]
+    for error in listed:
+        if isinstance(error, BundleError):
             say_error(str(error))
-            failed = True
     with text_output("-") as write:
         if kind is ListFormat.JSON:
             write(json.dumps([_described(bundle) for bundle in found], indent=2) + "\n")
@@ -48,7 +46,7 @@ def models(
             write("\n".join(map(_paragraph, found)))
             own = user_models() or "the folder that AFFEKT_MODELS names"
             write(f"{len(found)} models; your own lie in {own}\n")
-    if failed:
+    if len(found) < len(listed):
         raise typer.Exit(1)
 
 

@@ -36,8 +36,7 @@ def report(
     from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
     from affekt.evaluation.evaluate import evaluate  # noqa: PLC0415
     from affekt.evaluation.reading.sets import kind_of  # noqa: PLC0415
-    from affekt.report.gallery import choose, chosen_pictures, picked_rows  # noqa: PLC0415
-    from affekt.report.page import evaluation_page  # noqa: PLC0415
+    from affekt.report.write import report_page  # noqa: PLC0415
 
     manifest = Manifest.open(data)
     name = model or kind_of(manifest).model
@@ -46,7 +45,4 @@ def report(
         with progress_bar(kind_of(manifest).noun) as progress:
             bundle = find_bundle(name)
             result = evaluate(bundle, manifest, split, threads=threads, progress=progress)
-        chosen = choose(result.predictions, gallery) if gallery else []
-        keys = picked_rows(result.predictions, chosen)
-        pictures = dict(chosen_pictures(manifest, keys, blur=blur)) if keys else {}
-        write(evaluation_page(result, chosen, pictures))
+        write(report_page(result, gallery=gallery, blur=blur))

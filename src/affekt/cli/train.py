@@ -12,7 +12,7 @@ import typer
 from affekt.cli.inputs import recipe_files
 from affekt.cli.progress import progress_bar
 from affekt.cli.terminal import notices
-from affekt.errors import MissingExtraError
+from affekt.errors import missing_extra
 from affekt.files import refuse_overwrite
 from affekt.output.sink import text_output
 
@@ -72,10 +72,3 @@ def _train(recipe: Recipe) -> Path:
             trained(epoch * steps + step, epochs * steps)
 
         return run(recipe, Progress(report, encoded))
-
-
-def missing_extra(what: str, error: ModuleNotFoundError) -> Exception:
-    """A missing package of the extra; a missing module of Affekt's own is another matter."""
-    if (error.name or "").startswith("affekt"):
-        return error
-    return MissingExtraError(what, "train")

@@ -87,7 +87,7 @@ class Comparison:
         }
 
 
-def compare(
+def compare_predictions(
     a: Predictions,
     b: Predictions,
     *,

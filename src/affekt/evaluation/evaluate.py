@@ -5,7 +5,7 @@ from __future__ import annotations
 from affekt.bundle import Bundle
 from affekt.data.manifests.manifest import Manifest
 from affekt.errors import UsageError
-from affekt.evaluation.comparison import Comparison, compare
+from affekt.evaluation.comparison import Comparison, compare_predictions
 from affekt.evaluation.evaluation import Evaluation
 from affekt.evaluation.figures import Use, entries
 from affekt.evaluation.floors import Training, measure_floors
@@ -90,7 +90,7 @@ def judge(
     )
 
 
-def compare_bundles(
+def compare(
     a: Bundle,
     b: Bundle,
     manifest: Manifest,
@@ -114,7 +114,7 @@ def compare_bundles(
         predict(bundle, manifest, split, protocol=protocol, threads=threads, progress=progress)
         for bundle in (a, b)
     )
-    return compare(
+    return compare_predictions(
         first,
         second,
         models=(a.info.name, b.info.name),

@@ -12,7 +12,7 @@ from PIL import Image
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.row import SPLITS, Row
 from affekt.errors import BundleError, DataError, UsageError
-from affekt.evaluation.evaluate import compare_bundles, evaluate
+from affekt.evaluation.evaluate import compare, evaluate
 from affekt.evaluation.reading.faces import BATCH, predict_faces
 from affekt.evaluation.resampling import Bootstrap
 from affekt.geometry import face_crop_matrix
@@ -204,12 +204,12 @@ def test_faces_are_measured_by_group_where_the_manifest_says(tiny_bundle, tmp_pa
 def test_two_face_models_are_compared(tiny_bundle, write_face_model, tmp_path):
     other = write_face_model(tmp_path / "other", temperature=3.0, name="other")
     manifest = manifest_of(tmp_path, [face(i, PRIMARY[i % 7]) for i in range(20)])
-    found = compare_bundles(tiny_bundle, other, manifest, bootstrap=FEW)
+    found = compare(tiny_bundle, other, manifest, bootstrap=FEW)
     assert found.models == ("tiny", "other")
     assert found.differences["accuracy"].difference == (0, 0, 0)  # a temperature changes no order
     assert found.differences["nll"].difference.value != 0
     with pytest.raises(UsageError, match="the same model"):
-        compare_bundles(other, other, manifest)
+        compare(other, other, manifest)
     fewer = write_face_model(tmp_path / "fewer", labels=PRIMARY[:6], name="fewer")
     with pytest.raises(DataError, match="on 20 faces and fewer on 18 others"):
-        compare_bundles(tiny_bundle, fewer, manifest)
+        compare(tiny_bundle, fewer, manifest)

@@ -11,7 +11,7 @@ from affekt.bundle import MultiLabel
 from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.pictures import read_row_picture
 from affekt.errors import BundleError, DataError, UsageError
-from affekt.evaluation.evaluate import compare_bundles, evaluate, judge
+from affekt.evaluation.evaluate import compare, evaluate, judge
 from affekt.evaluation.floors import Training
 from affekt.evaluation.metrics.multi_label import average_precision
 from affekt.evaluation.metrics.weighing import mean_over_labels
@@ -170,10 +170,10 @@ def test_too_few_training_persons_give_no_floor(write_drawn_people, tmp_path):
 def test_two_bundles(tiny_context, write_context, write_drawn_people, tmp_path):
     manifest = write_drawn_people(tmp_path / "people", {"test": (1, 2, 3, 2)})
     other = write_context(tmp_path / "other", seed=5, name="other")
-    found = compare_bundles(tiny_context, other, manifest, bootstrap=FEW)
+    found = compare(tiny_context, other, manifest, bootstrap=FEW)
     assert found.models == ("tiny-context", "other") and len(found.predictions) == 8
     with pytest.raises(UsageError, match="the same model"):
-        compare_bundles(other, other, manifest)
+        compare(other, other, manifest)
 
 
 def test_bad_calls_are_named(tiny_bundle, tiny_context, manifest, write_drawn_people, tmp_path):
