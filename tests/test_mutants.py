@@ -23,6 +23,8 @@ from mutants import PURE, mutants_of, own_tests, pure_modules
         ("if a:\n    f()", {"not a", "pass"}),
         ("while a:\n    break", {"not a", "continue"}),
         ("def f(a: int = b) -> int | None:\n    return a", {"return None"}),
+        ("@f(a=True)\nclass C:\n    b: int | None = c", set()),
+        ("zip(a, b, strict=True)", {"pass"}),
         ("y = [a for a in b if c]", {"not c"}),
         ('"""Says 1 < 2."""', set()),
     ],

@@ -55,6 +55,8 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
 }  # fmt: skip
 UNTOUCHED = {"annotation", "returns", "decorator_list"}
+CHECKS = {"strict"}
+"""Keywords that only guard against a mistake of the caller, as an assertion does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +109,33 @@ def mutants_of(path: Path, source: str) -> Iterator[Mutant]:
     ['a < 1 -> a <= 1', 'a < 1 -> a >= 1', '1 -> 2', '1 -> 0']
     """
     tree = ast.parse(source)
-    for parent in ast.walk(tree):
-        for field, value in ast.iter_fields(parent):
-            if field in UNTOUCHED:
-                continue
-            places = value if isinstance(value, list) else [value]
-            for index, node in enumerate(places):
-                if not isinstance(node, ast.expr | ast.stmt):
-                    continue
-                for other in _others(node, is_condition=field in ("test", "ifs")):
-                    places[index] = other
-                    setattr(parent, field, value if isinstance(value, list) else other)
-                    text = ast.unparse(tree)
-                    before, after = (ast.unparse(said) for said in (node, other))
-                    yield Mutant(path, node.lineno, before, after, text)
-                places[index] = node
-                setattr(parent, field, value if isinstance(value, list) else node)
+    for parent, field, index in list(_places(tree)):
+        value = getattr(parent, field)
+        node = value if index is None else value[index]
+        for other in _others(node, is_condition=field in ("test", "ifs")):
+            _put(parent, field, index, other)
+            before, after = (ast.unparse(said) for said in (node, other))
+            yield Mutant(path, node.lineno, before, after, ast.unparse(tree))
+        _put(parent, field, index, node)
+
+
+def _places(parent: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
+    """Every expression and statement below, but in types and decorators: where it stands."""
+    for field, value in ast.iter_fields(parent):
+        if field in UNTOUCHED or (isinstance(parent, ast.keyword) and parent.arg in CHECKS):
+            continue
+        for index, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if isinstance(node, ast.expr | ast.stmt):
+                yield parent, field, index
+            if isinstance(node, ast.AST):
+                yield from _places(node)
+
+
+def _put(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> None:
+    if index is None:
+        setattr(parent, field, node)
+    else:
+        getattr(parent, field)[index] = node
 
 
 def _others(node: ast.expr | ast.stmt, *, is_condition: bool) -> Iterator[ast.expr | ast.stmt]:
