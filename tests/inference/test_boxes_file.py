@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.errors import UsageError
-from affekt.inference.boxes_file import Boxes, read_boxes
+from affekt.inference import boxes_file
+from affekt.inference.boxes_file import Boxes, boxes_by_picture, read_boxes
 
 CSV = "source,x1,y1,x2,y2\na.jpg,1,2,30.5,40\nin/b.jpg,0,0,9,9\na.jpg,5,5,7,8\n"
 ROWS = [
@@ -133,3 +134,57 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
         read_boxes(path)
     except UsageError as error:
         assert "\n" not in str(error)
+
+
+def test_a_file_of_the_most_bytes_is_read_and_one_more_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, CSV)
+    monkeypatch.setattr(boxes_file, "MOST_BYTES", len(CSV))
+    assert len(read_boxes(path).of("a.jpg")) == 2
+    monkeypatch.setattr(boxes_file, "MOST_BYTES", len(CSV) - 1)
+    with pytest.raises(UsageError, match=f"more than {len(CSV) - 1} bytes of boxes; give fewer"):
+        read_boxes(path)
+
+
+@pytest.mark.parametrize(
+    ("box", "fits"),
+    [
+        ((1, 2, 1.001, 2.001), True),
+        ((1, 2, 1, 3), False),
+        ((1, 2, 3, 2), False),
+        ((3, 2, 1, 4), False),
+        ((1, 4, 3, 2), False),
+        ((-5, -5, 1, 1), True),
+        ((1, 2, 3, float("inf")), False),
+        ((float("nan"), 2, 3, 4), False),
+        (("1", " 2e0 ", "3", "4"), True),
+        ((1, 2, 3, "4_0"), False),
+        ((1, 2, 3, True), False),
+        ((1, 2, 3, None), False),
+        ((1, 2, 3), False),
+        ((1, 2, 3, 4, 5), False),
+        (7, False),
+    ],
+)
+def test_a_box_given_in_python_is_checked_as_one_of_a_file(box: object, fits: bool) -> None:
+    given = {Path("in/x.jpg"): [box]}
+    if fits:
+        assert boxes_by_picture(given).of("in/x.jpg") == [tuple(map(float, box))]  # type: ignore[call-overload]
+        return
+    with pytest.raises(UsageError, match=r"boxes, 'in/x\.jpg'.*; .*a box is four numbers x1 < x2"):
+        boxes_by_picture(given)  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("source", ["", 3, None, Path()])
+def test_a_key_that_is_no_name_is_refused(source: object) -> None:
+    with pytest.raises(UsageError, match=r"mine, .*give a picture's name or path"):
+        boxes_by_picture({source: []}, "mine")
+
+
+def test_boxes_come_in_the_order_of_their_sources() -> None:
+    boxes = Boxes({"b/x.png": [(0, 0, 1, 1)], "x.png": [(0, 0, 2, 2), (0, 0, 3, 3)]})
+    assert boxes.of("a/b/x.png") == [(0, 0, 1, 1), (0, 0, 2, 2), (0, 0, 3, 3)]
+    assert boxes.name == boxes_by_picture({}).name == "boxes"
+    swapped = Boxes({"x.png": [(0, 0, 2, 2)], "b/x.png": [(0, 0, 1, 1)]})
+    assert swapped.of("a/b/x.png") == [(0, 0, 2, 2), (0, 0, 1, 1)]

@@ -11,6 +11,8 @@ from sklearn.metrics import average_precision_score
 
 from affekt.errors import DataError
 from affekt.evaluation.fitting.selection import (
+    FOLDS,
+    STEPS,
     held_out_score,
     mean_of_members,
     scores_alone,
@@ -155,3 +157,63 @@ def test_what_does_not_fit_is_said() -> None:
         select_members(p, np.zeros_like(truth), mean_ap)
     with pytest.raises(DataError, match="m at least 1"):
         scores_alone(np.zeros((0, 12, 3)), truth, mean_ap)
+
+
+def test_equal_but_for_rounding_is_equal() -> None:
+    """A later model or a longer mean wins by more than rounding, or not at all."""
+    scores = {0: 0.5, 1: 0.5 + 4e-13, 2: 0.5 + 2e-12}
+
+    def said(truth: np.ndarray, predicted: np.ndarray) -> float:
+        return scores[round(float(predicted[0, 0]))] if predicted[0, 0] % 1 == 0 else 0.0
+
+    p, truth = np.arange(3.0)[:, None, None], np.zeros(1)
+    assert select_members(p[:2], truth, said).weights == (1.0, 0.0)
+    chosen = select_members(p, truth, said)
+    assert chosen.weights == (0.0, 0.0, 1.0) and len(chosen.steps) == 1
+
+
+def test_so_many_additions_are_tried_unless_said() -> None:
+    asked: list[int] = []
+
+    def growing(truth: np.ndarray, predicted: np.ndarray) -> float:
+        asked.append(1)
+        return float(len(asked))
+
+    p, truth = np.zeros((1, 2, 1)), np.zeros(2)
+    assert len(select_members(p, truth, growing).steps) == STEPS == 20
+    assert len(select_members(p, truth, growing, steps=1).steps) == 1
+
+
+@pytest.mark.parametrize(("units", "folds"), [(12, 5), (12, 4), (3, 5), (2, 2), (12, 1)])
+def test_units_are_dealt_evenly_and_never_parted(units: int, folds: int) -> None:
+    truth = np.repeat(np.arange(units), 2)
+    learned: list[np.ndarray] = []
+
+    def seen(own: np.ndarray, predicted: np.ndarray) -> float:
+        learned.append(own)
+        return 0.0
+
+    found = held_out_score(np.zeros((1, 2 * units, 1)), truth, seen, truth, steps=1, folds=folds)
+    if folds == 1:
+        assert np.isnan(found) and learned == []
+        return
+    *rest, whole = [set(own) for own in learned]
+    held = [set(range(units)) - own for own in rest]
+    assert whole == set(range(units)) == set().union(*held)
+    sizes = [len(own) for own in held[::2]]  # each fold is first asked whether it can be chosen on
+    assert len(sizes) == min(folds, units) and sum(sizes) == units
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_deal_is_of_five_and_another_for_another_seed() -> None:
+    p, truth = drawn(7, people=40)
+    found = [held_out_score(p, truth, mean_ap, range(40), steps=2, seed=seed) for seed in (0, 0, 1)]
+    assert found[0] == found[1] != found[2]
+    assert found[0] == held_out_score(p, truth, mean_ap, range(40), steps=2, folds=FOLDS)
+    assert FOLDS == 5
+
+
+@pytest.mark.parametrize(("shape", "rows"), [((2, 3), 3), ((2, 3, 1, 1), 3), ((2, 3, 1), 2)])
+def test_predictions_are_of_members_rows_and_labels(shape: tuple[int, ...], rows: int) -> None:
+    with pytest.raises(DataError, match=r"give \(m, n, k\) and n rows"):
+        scores_alone(np.zeros(shape), np.zeros(rows), accuracy)

@@ -61,3 +61,46 @@ def test_bad_input_is_named():
         break_even_thresholds([[0.5]], [1])
     with pytest.raises(DataError, match="numbers"):
         break_even_thresholds([[np.nan]], [[1]])
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "threshold"),
+    [
+        ([0.4], NEVER),
+        ([0.5], NEVER),  # as near to nobody as to somebody
+        ([0.6], 0.6),
+        ([0.9, 0.1], 0.5),
+        ([0.8, 0.6, 0.7], 0.65),
+        ([0.3, 0.9, 0.2, 0.7], 0.5),
+        ([0.9, 0.8, 0.9], 0.8),
+        ([0.2] * 5, 0.2),
+    ],
+)
+def test_the_threshold_lies_between_the_last_given_and_the_next(
+    probabilities: list[float], threshold: float
+) -> None:
+    found = expected_thresholds(np.array(probabilities)[:, None])
+    assert found.tolist() == [pytest.approx(threshold)]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "truth", "threshold"),
+    [
+        ([0.9, 0.5, 0.5, 0.5], [1, 1, 0, 0], 0.5),  # both are 0.5 apart: the one that finds both
+        ([0.9, 0.5, 0.5, 0.5], [1, 0, 0, 0], 0.9),
+        ([0.2, 0.6, 0.4], [1, 1, 1], 0.2),
+        ([0.7], [1], 0.7),
+        ([0.3, 0.3], [0, 1], 0.3),
+        ([0.9, 0.8, 0.7, 0.1], [0, 0, 1, 0], 0.7),
+    ],
+)
+def test_break_even_by_hand(probabilities: list[float], truth: list[int], threshold: float) -> None:
+    found = break_even_thresholds(np.array(probabilities)[:, None], np.array(truth)[:, None])
+    assert found.tolist() == [threshold]
+
+
+@pytest.mark.parametrize("bad", [np.zeros(3), [[np.inf]], [[[0.5]]], [[0.5, np.nan]]])
+def test_what_are_no_probabilities_of_rows_is_refused(bad: object) -> None:
+    for fit in (expected_thresholds, lambda p: break_even_thresholds(p, np.ones(np.shape(p)))):
+        with pytest.raises(DataError, match=r"give \(n, k\)"):
+            fit(bad)  # type: ignore[operator]
