@@ -13,12 +13,14 @@ from affekt.geometry import (
     CROP_RULES,
     FACE_CROP_SCALE,
     GEOMETRY_FEATURES,
+    MOST_PEOPLE,
     area_xyxy,
     clip_xyxy,
     compose,
     face_crop_matrix,
     intersection_xyxy,
     iou_xyxy,
+    mirror_geometry,
     nms_xyxy,
     person_geometry,
     roll_degrees,
@@ -133,3 +135,54 @@ def test_geometry_features_do_not_depend_on_the_resolution() -> None:
     assert np.allclose(small, person_geometry(boxes * 4, 400, 320), atol=1e-6)
     assert small.shape == (2, len(GEOMETRY_FEATURES))
     assert np.isfinite(person_geometry([[200, 200, 300, 300]], 100, 80)).all()
+
+
+@QUICK
+@given(
+    st.lists(BOX, min_size=1, max_size=3), st.floats(20, 400), st.floats(20, 400),
+    st.none() | st.integers(0, 12),
+)  # fmt: skip
+def test_geometry_features_say_what_they_are_called(
+    boxes_xywh: list, width: float, height: float, people: int | None
+) -> None:
+    boxes = [(x, y, x + w, y + h) for x, y, w, h in boxes_xywh]
+    found = person_geometry(boxes, width, height, people)
+    count = min(max(people if people is not None else len(boxes), 1), MOST_PEOPLE)
+    for row, box in zip(found, boxes, strict=True):
+        x1, y1, x2, y2 = clip_xyxy(box, width, height) / [width, height, width, height]
+        wide, high = max(x2 - x1, 0.001), max(y2 - y1, 0.001)
+        expected = {
+            "centre_x": (x1 + x2) / 2, "centre_y": (y1 + y2) / 2, "log_width": math.log(wide),
+            "log_height": math.log(high), "log_area": math.log(wide) + math.log(high),
+            "log_aspect": math.log(wide * width) - math.log(high * height), "left": x1, "top": y1,
+            "right": x2, "bottom": y2, "log_picture_aspect": math.log(width) - math.log(height),
+            "alone": float(count == 1), "log_people": math.log(count),
+        }  # fmt: skip
+        assert dict(zip(GEOMETRY_FEATURES, row, strict=True)) == pytest.approx(expected, abs=1e-4)
+    back = [(width - x2, y1, width - x1, y2) for x1, y1, x2, y2 in boxes]
+    mirrored = person_geometry(back, width, height, people)
+    np.testing.assert_allclose(mirror_geometry(found), mirrored, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("other", "max_iou", "max_inside", "kept"),
+    [
+        ((5, 0, 15, 10), 1 / 3, 1.0, True),  # of 10 x 10: half is shared
+        ((5, 0, 15, 10), 1 / 3 - 1e-9, 1.0, False),
+        ((5, 0, 15, 10), 1.0, 0.5, True),
+        ((5, 0, 15, 10), 1.0, 0.5 - 1e-9, False),
+        ((0, 0, 5, 10), 1.0, 1.0, True),
+        ((10, 0, 20, 10), 0.0, 0.0, True),
+    ],
+)
+def test_a_box_is_dropped_only_over_the_limit(
+    other: tuple, max_iou: float, max_inside: float, kept: bool
+) -> None:
+    found = nms_xyxy([(0, 0, 10, 10), other], [0.9, 0.8], max_iou, max_inside)
+    assert found.tolist() == ([0, 1] if kept else [0])
+
+
+def test_of_equal_scores_the_first_is_kept() -> None:
+    assert nms_xyxy([(0, 0, 10, 10)] * 3, [0.5, 0.5, 0.5], 0.5).tolist() == [0]
+    apart = [(20 * i, 0, 20 * i + 10, 10) for i in range(4)]
+    assert nms_xyxy(apart, [0.5, 0.9, 0.5, 0.5], 0.5).tolist() == [1, 0, 2, 3]

@@ -10,7 +10,15 @@ import pytest
 
 from affekt.errors import UsageError
 from affekt.geometry import iou_xyxy
-from affekt.inference.yolox import MIN_SCORE, STRIDES, YoloxDetector, decode, letterbox
+from affekt.inference.yolox import (
+    MAX_IOU,
+    MIN_SCORE,
+    MOST_LOG,
+    STRIDES,
+    YoloxDetector,
+    decode,
+    letterbox,
+)
 from affekt.media import read_picture
 from fakes.networks import fixed_model
 
@@ -114,3 +122,109 @@ def test_the_real_file_on_real_photos(real_data: Path) -> None:
     halves = [(0.0, 0.0, 0.5 * width, height), (0.5 * width, 0.0, width, height)]
     best = iou_xyxy(halves, [person.box_xyxy for person in people])
     assert len(people) == 2 and best.max(axis=1).min() > 0.7
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 64), (64, 96), (32, 128)])
+def test_the_cells_of_an_oblong_input_are_read_row_by_row(width: int, height: int) -> None:
+    places = [
+        (stride, column, row)
+        for stride in STRIDES
+        for row in range(height // stride)
+        for column in range(width // stride)
+    ]
+    raw = np.zeros((len(places), 6), np.float32)
+    raw[:, :2], raw[:, 4], raw[:, 5] = (0.5, 0.25), 0.9, 0.5
+    boxes, scores = decode(raw, width, height)
+    expected = [(s * c, s * (r - 0.25), s * (c + 1), s * (r + 0.75)) for s, c, r in places]
+    np.testing.assert_allclose(boxes, expected)
+    np.testing.assert_allclose(scores, 0.45, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ((0.5, 0.8), True), ((0.5, 0.79), False), ((0.8, 0.5), True), ((1.0, 0.39), False),
+        ((0.9, 0.9, 0.9), True), ((0.9, 0.89, 0.9), False), ((0.9, 0.5, 0.0, 0.6), False),
+    ],
+)  # fmt: skip
+def test_a_person_is_the_likeliest_class_with_the_least_score(
+    said: tuple[float, ...], kept: bool
+) -> None:
+    raw = np.zeros((CELLS, 5 + 4), np.float64)
+    raw[7, 4 : 4 + len(said)] = said
+    boxes, _ = decode(raw, SIDE, SIDE)  # type: ignore[arg-type]
+    assert len(boxes) == kept
+
+
+@pytest.mark.parametrize("log", [MOST_LOG - 1, MOST_LOG, MOST_LOG + 1, 1e9])
+def test_the_largest_size_has_an_end(log: float) -> None:
+    raw = np.zeros((CELLS, 6), np.float32)
+    raw[0, 2:] = log, 0, 1, 1
+    ((x1, y1, x2, y2),), _ = decode(raw, SIDE, SIDE)
+    assert x2 - x1 == pytest.approx(8 * math.exp(min(log, MOST_LOG)), rel=1e-5)
+    assert y2 - y1 == 8
+
+
+@pytest.mark.parametrize(("overlap", "count"), [(MAX_IOU - 0.02, 2), (MAX_IOU + 0.02, 1)])
+def test_people_largest_first_and_none_twice(tmp_path: Path, overlap: float, count: int) -> None:
+    wide = 40 * overlap  # of 40: a box within the other that fills this share of it
+    found = raw_output((8, (0, 0, wide, 24), 0.9, 0), (16, (0, 0, 40, 24), 0.8, 0))
+    path = tmp_path / "yolox.onnx"
+    path.write_bytes(model(found))
+    people = YoloxDetector(path, 1).detect(np.zeros((SIDE, SIDE, 3), np.uint8))
+    assert len(people) == count
+    widths = [person.box_xyxy[2] for person in people]
+    assert widths == pytest.approx([40, wide][2 - count :], abs=1e-3)
+    assert [person.score for person in people] == pytest.approx([0.8, 0.9][2 - count :])
+
+
+@pytest.mark.parametrize(
+    ("box", "kept"),
+    [((10, 10, 11.01, 30), True), ((10, 10, 10.9, 30), False), ((10, 10, 30, 10.9), False)],
+)
+def test_a_person_is_a_pixel_at_least_and_no_surer_than_1(
+    tmp_path: Path, box: tuple[float, float, float, float], kept: bool
+) -> None:
+    path = tmp_path / "yolox.onnx"
+    path.write_bytes(model(raw_output((8, box, 1.5, 0))))
+    people = YoloxDetector(path, 1).detect(np.zeros((SIDE, SIDE, 3), np.uint8))
+    assert [person.score for person in people] == [1.0] * kept
+
+
+@pytest.mark.parametrize(
+    ("shape", "output", "fits"),
+    [
+        ((1, 3, 64, 64), (1, CELLS, 85), True), ((1, 3, 64, 64), (1, CELLS, 6), True),
+        ((1, 3, 64, 64), (1, CELLS, 5), False), ((1, 3, 64, 64), (1, CELLS + 1, 85), False),
+        ((1, 1, 64, 64), (1, CELLS, 85), False), ((1, 3, 64, 32), (1, 42, 85), True),
+        ((1, 3, 7, 7), (1, 0, 85), False), ((1, 3, 4096, 8), (1, 512, 6), True),
+        ((1, 3, 4104, 8), (1, 513, 6), False), ((1, 3, 8, 4104), (1, 513, 6), False),
+        ((1, 3, "height", 64), (1, CELLS, 85), False),
+    ],
+)  # fmt: skip
+def test_a_yolox_is_known_by_its_shapes(
+    tmp_path: Path, shape: tuple[int | str, ...], output: tuple[int, ...], fits: bool
+) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(fixed_model("images", shape, {"output": np.zeros(output, np.float32)}))
+    if fits:
+        YoloxDetector(path, 1)
+        return
+    with pytest.raises(UsageError, match="not a YOLOX model"):
+        YoloxDetector(path, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "scale", "shown"),
+    [
+        (32, 64, 1.0, (32, 64)), (128, 64, 0.5, (64, 32)), (1, 640, 0.1, (1, 64)),
+        (640, 1, 0.1, (64, 1)), (16, 16, 4.0, (64, 64)), (63, 90, 64 / 90, (45, 64)),
+    ],
+)  # fmt: skip
+def test_a_picture_of_any_shape_fits_the_input(
+    rows: int, columns: int, scale: float, shown: tuple[int, int]
+) -> None:
+    planes, found = letterbox(np.full((rows, columns, 3), 255, np.uint8), SIDE, SIDE)
+    assert found == scale
+    ys, xs = np.nonzero(planes[0, 0] == 255)
+    assert (ys.max() + 1, xs.max() + 1) == shown

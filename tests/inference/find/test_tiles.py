@@ -6,7 +6,8 @@ import itertools
 import math
 
 import numpy as np
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from affekt.geometry import iou_xyxy
@@ -14,12 +15,16 @@ from affekt.inference.find.found import Found
 from affekt.inference.find.tiles import (
     LARGEST,
     MIN_SCORE,
+    MIN_SCORE_TILES,
     MOST_IN_TILE,
     OVERLAP,
+    SMALL,
     TILE,
     TINY,
     WHOLE,
+    covered_by,
     cut_by_border,
+    fitted,
     look_at_scales,
     tile_spans,
 )
@@ -51,6 +56,10 @@ def canvas(width: int, height: int, boxes: list[tuple[int, int, int, int]]) -> I
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 9000))
+@example(TILE)
+@example(TILE + 1)
+@example(2 * TILE - OVERLAP)
+@example(2 * TILE - OVERLAP + 1)
 def test_tiles_cover_everything_and_overlap(length: int) -> None:
     spans = tile_spans(length)
     assert spans[0][0] == 0 and spans[-1][1] == length
@@ -147,3 +156,100 @@ def test_only_inner_borders_cut() -> None:
     assert whole.tolist() == [False] * 4
     assert first.tolist() == [False, True, True, False]
     assert last.tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize(("edge", "cut"), [(87.9, False), (88, False), (88.1, True), (100, True)])
+def test_what_ends_within_a_tenth_of_its_size_of_an_inner_border_is_cut(
+    edge: float, cut: bool
+) -> None:
+    """Of a face of 110 pixels the margin is 12."""
+    side, size = 110.0, (500, 500)
+    behind = np.array([[edge - side, 0, edge, 10], [0, edge - side, 10, edge]])
+    assert cut_by_border(behind, (0, 0, 100, 400), size).tolist() == [cut, False]
+    assert cut_by_border(behind, (0, 0, 400, 100), size).tolist() == [False, cut]
+    before = 500 - behind[:, [2, 3, 0, 1]]
+    assert cut_by_border(before, (400, 0, 500, 500), size).tolist() == [cut, False]
+    assert cut_by_border(before, (0, 400, 500, 500), size).tolist() == [False, cut]
+    assert not cut_by_border(behind, (0, 0, 100, 100), (100, 100)).any()
+
+
+@pytest.mark.parametrize(("share", "covered"), [(0.69, True), (0.7, False), (0.71, False)])
+def test_a_box_is_covered_by_one_that_has_more_than_the_share(share: float, covered: bool) -> None:
+    assert (
+        covered_by(np.array([[0.0, 0, 10, 10]]), np.array([[0.0, 0, 7, 10]]), share)[0] == covered
+    )
+    assert not covered_by(np.array([[0.0, 0, 1, 1]]), np.zeros((0, 4)), share).any()
+
+
+@pytest.mark.parametrize(
+    ("shape", "whole", "fitted_shape"),
+    [
+        ((WHOLE, 100), WHOLE, (WHOLE, 100)), ((WHOLE * 2, 100), WHOLE, (WHOLE, 50)),
+        ((50, 100), 50, (25, 50)), ((TINY, 40), WHOLE, (2 * TINY, 80)),
+        ((TINY + 1, 40), WHOLE, (TINY + 1, 40)), ((1, 5000), WHOLE, (1, WHOLE)),
+        ((1, 1), 9, (2, 2)),
+    ],
+)  # fmt: skip
+def test_a_picture_is_shrunk_to_fit_and_doubled_where_tiny(
+    shape: tuple[int, int], whole: int, fitted_shape: tuple[int, int]
+) -> None:
+    assert fitted(np.zeros((*shape, 3), np.uint8), whole).shape[:2] == fitted_shape
+
+
+def looked_in_tile(width: int, height: int, *rows: tuple[float, float, float, float, float]):
+    """What is reported of boxes that only a look at the picture's own size sees."""
+    whole = fitted(canvas(width, height, [])).shape
+    return look_at_scales(
+        lambda image: scored() if image.shape == whole else scored(*rows), canvas(width, height, [])
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "score", "sure"),
+    [
+        (SMALL, MIN_SCORE, True), (SMALL, MIN_SCORE - 0.001, False),
+        (SMALL + 1, MIN_SCORE_TILES, True), (SMALL + 1, MIN_SCORE_TILES - 0.001, False),
+    ],
+)  # fmt: skip
+def test_tiles_of_large_pictures_ask_for_more(width: int, score: float, sure: bool) -> None:
+    seen = looked_in_tile(width, 300, (50, 50, 90, 90, score))
+    assert (len(seen.sure.scores), len(seen.unsure.scores)) == ((1, 0) if sure else (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("side", "sure"), [(MOST_IN_TILE - 1, True), (MOST_IN_TILE, True), (MOST_IN_TILE + 1, False)]
+)
+def test_a_face_too_large_for_a_tile_is_left_to_the_whole_picture(side: int, sure: bool) -> None:
+    for box in ((50, 50, 50 + side, 90, 0.9), (50, 50, 90, 50 + side, 0.9)):
+        assert len(looked_in_tile(900, 700, box).sure.scores) == sure
+
+
+@pytest.mark.parametrize("score", [MIN_SCORE, MIN_SCORE - 0.001])
+def test_the_whole_picture_reports_from_the_least_score(score: float) -> None:
+    seen = look_at_scales(lambda _: scored((10, 10, 40, 50, score)), canvas(200, 100, []))
+    assert len(seen.sure.scores) == (score >= MIN_SCORE)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "kept"),
+    [
+        ((20, 20, 70, 70), (10, 20, 111, 120), False),  # over four times as large
+        ((20, 20, 70, 70), (20, 20, 120, 120), True),  # just four times
+        ((100, 100, 300, 300), (80, 80, 321, 320), False),  # over a quarter of the picture's side
+        ((100, 100, 300, 300), (80, 80, 320, 320), True),  # just a quarter
+    ],
+)
+def test_what_lies_in_a_much_larger_or_a_large_face_is_a_part_of_it(
+    part: tuple[int, ...], whole: tuple[int, ...], kept: bool
+) -> None:
+    width, height = 2 * WHOLE, 500
+    small = fitted(canvas(width, height, []))
+
+    def find(image_rgb: ImageRgb) -> Found:
+        if image_rgb.shape == small.shape:
+            return scored((*whole, 0.8)).move((small.shape[1] / width,) * 2, (0, 0))
+        return scored((*part, 0.95))
+
+    seen = look_at_scales(find, canvas(width, height, []))
+    best = part if kept else whole
+    assert np.allclose(seen.sure.boxes_xyxy[0], best, atol=1)
