@@ -36,10 +36,12 @@ from affekt.training.labels_only.hook import labels_only
 from affekt.training.networks import network_of
 from affekt.training.processes import Progress
 from affekt.training.recipe.experiment import FoldsTable
-from affekt.training.recipe.model import StreamsTable, StreamTable
+from affekt.training.recipe.model import NumbersTable, StreamTable
 from affekt.training.recipe.recipe import Recipe, read_recipe
 from affekt.training.samples import Subjects
 from affekt.training.supervised import read_subjects
+
+PLACE = {"geometry": NumbersTable()}
 
 Outputs = list[tuple[FloatArray, FloatArray]]
 """Of every seed: probabilities (n, 26) and VAD (n, 3)."""
@@ -71,24 +73,23 @@ def _options() -> argparse.Namespace:
 def _people(config: Recipe) -> Subjects:
     """Everybody with the features of all streams, and geometry."""
     fabric = Fabric(accelerator="cpu", devices=1)
-    whole = replace(config, geometry=replace(config.geometry, use=True))
+    whole = replace(config, streams=config.streams | PLACE)
     return read_subjects(fabric, whole, network_of(whole), ("train", "val"), Progress())
 
 
 def _variants(config: Recipe) -> Iterator[tuple[str, Recipe]]:
     config = replace(config, folds=replace(_folds(config), refit=0))
-    yield "the recipe: " + _names(config.streams), config
-    streams = dict(config.streams.items())
+    yield "the recipe: " + _names(config), config
+    streams = config.crops
     parts = [
         *({k: v for k, v in streams.items() if k != name} for name in streams),
         *({name: streams[name]} for name in streams),
     ]
     for part in parts:
-        chosen = StreamsTable(**{k: _own(v, streams) for k, v in part.items()})
-        yield _names(chosen), replace(config, streams=chosen)
-    geometry = replace(config.geometry, use=True)
-    yield f"{_names(config.streams)}, geometry", replace(config, geometry=geometry)
-    yield "geometry", replace(config, streams=StreamsTable(), geometry=geometry)
+        chosen = replace(config, streams={k: _own(v, streams) for k, v in part.items()})
+        yield _names(chosen), chosen
+    yield f"{_names(config)}, geometry", replace(config, streams=config.streams | PLACE)
+    yield "geometry", replace(config, streams=PLACE)
     gated = replace(config.fusion, kind="gated")
     yield "the recipe, gated fusion", replace(config, fusion=gated)
     table = config.labels_only
@@ -114,8 +115,8 @@ def _own(stream: StreamTable, streams: dict[str, StreamTable]) -> StreamTable:
     return replace(stream, share=None, backbone=owner.backbone, size=owner.size)
 
 
-def _names(streams: StreamsTable) -> str:
-    return ", ".join(name for name, _ in streams.items())
+def _names(config: Recipe) -> str:
+    return ", ".join(config.crops)
 
 
 def _outputs(config: Recipe, seed: int, people: Subjects) -> tuple[FloatArray, FloatArray]:

@@ -22,6 +22,7 @@ import torch
 import output
 from affekt.errors import ConfigError
 from affekt.models.encoder import build_encoder
+from affekt.training.recipe.model import DEFAULT_SIZE
 from affekt.training.recipe.recipe import read_recipe
 
 RECIPE = "configs/face.toml"
@@ -29,11 +30,13 @@ RECIPE = "configs/face.toml"
 
 def main() -> None:
     """Build, print and write."""
-    model = dict(read_recipe(RECIPE).streams.items())["face"]
+    model = read_recipe(RECIPE).crops["face"]
     options = _options()
     names = timm.list_models(options.filter)
     started = time.perf_counter()
-    try_one = partial(_try, size=options.size or model.size, drop_path=model.drop_path)
+    try_one = partial(
+        _try, size=options.size or model.size or DEFAULT_SIZE, drop_path=model.drop_path
+    )
     with ProcessPoolExecutor(options.jobs, initializer=_quiet) as pool:
         found = list(pool.map(try_one, names, chunksize=8))
     seconds = round(time.perf_counter() - started)

@@ -24,7 +24,6 @@ import output
 from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.row import Row
 from affekt.training.checkpoints import METRICS, read_metrics
-from affekt.training.recipe.model import StreamsTable
 from affekt.training.recipe.recipe import Recipe, read_recipe
 from affekt.training.train import train
 
@@ -76,18 +75,18 @@ def _few(manifest: Manifest) -> Iterator[Row]:
 
 def _config(name: str, data: str, out: Path, random: bool) -> Recipe:
     config = read_recipe(CONFIGS / f"{name}.toml")
-    streams = dict(config.streams.items())
+    streams = config.streams
     if random:
-        streams = {
+        streams = config.streams | {
             key: replace(stream, weights="random") if stream.backbone else stream
-            for key, stream in streams.items()
+            for key, stream in config.crops.items()
         }
     return replace(
         config,
         run=replace(config.run, out=str(out)),
         data=replace(config.data, manifests=(data,)),
         folds=None,
-        streams=StreamsTable(**streams),
+        streams=streams,
         features=replace(config.features, folder=str(out.parent / "features")),
     )
 

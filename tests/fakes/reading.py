@@ -9,15 +9,13 @@ import torch
 
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.dataset import RowDataset
-from affekt.data.torch.sample import GEOMETRY, Sample, collate
+from affekt.data.torch.sample import Sample, collate
 from affekt.models.network import Network
 
 
 def samples_of(network: Network, manifests: Any, *splits: str) -> tuple[RowDataset, Sample]:
     """Everybody of some splits, as the network's data set and as one batch."""
-    inputs: dict[str, Any] = dict(network.spec.streams)
-    if network.spec.needs_geometry:
-        inputs[GEOMETRY] = None
+    inputs: dict[str, Any] = network.spec.streams | dict.fromkeys(network.spec.all_numbers)
     heads = {name: head.labels for name, head in network.spec.heads.items()}
     opened = [Manifest.open(Path(path)) for path in manifests]
     dataset = RowDataset(opened, splits, inputs, heads, tuning="val" in splits)

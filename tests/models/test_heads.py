@@ -43,7 +43,7 @@ def heads(kind: str = "mlp", **changes: Any) -> FusedHeads:
     spec = FusionSpec(
         **{"kind": kind, "hidden": 8, "dropout": 0.0, "stream_dropout": 0.0} | changes
     )
-    made = FusedHeads(spec_of(spec, geometry=True))
+    made = FusedHeads(spec_of(spec, numbers={"geometry": 13}))
     torch.nn.init.normal_(made.output("categories").weight)
     for vector in made.fusion.missing.values():
         torch.nn.init.normal_(vector)

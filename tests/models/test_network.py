@@ -18,6 +18,7 @@ from affekt.models.spec import FusionSpec, HeadSpec
 BODY = StreamPlan("test_efficientnet", "random", 32, "square")
 SCENE = StreamPlan(None, "auto", 32, "stretch", share="body", blank_person=True)
 FACE = StreamPlan("test_efficientnet", "random", 32, "face-square", train="all")
+PLACE = {"geometry": 13}
 HEADS = {
     "primary": HeadSpec(("anger", "fear", "neutral"), "single-label"),
     "vad": HeadSpec(("valence", "arousal", "dominance"), "dimensional", (1.0, 10.0)),
@@ -40,7 +41,9 @@ def network(fusion: FusionSpec | None = None, **plans: StreamPlan) -> Network:
     fusion = fusion or FusionSpec(hidden=8)
     chosen = plans or {"body": BODY, "scene": SCENE}
     external = [] if "face" in plans else [outside()]
-    return build_network(chosen, HEADS, fusion, geometry=bool(external), external=external)
+    return build_network(
+        chosen, HEADS, fusion, numbers=PLACE if external else {}, external=external
+    )
 
 
 def given(built: Network, n: int = 4) -> dict[str, Any]:
@@ -161,7 +164,7 @@ def test_a_batch_without_any_face_still_gives_every_weight_a_gradient() -> None:
 )
 def test_plans_that_cannot_be_built_are_one_line(plans: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        build_network(plans, HEADS, FusionSpec(), geometry=True)
+        build_network(plans, HEADS, FusionSpec(), numbers=PLACE)
     assert "\n" not in str(caught.value)
 
 

@@ -70,8 +70,7 @@ def people_recipe(tmp_path: Path, drawn_people: Path) -> Callable[..., Recipe]:
     body = {"backbone": TWO_BLOCKS, "weights": "random", "size": 32}
     content = {
         **_run(tmp_path, drawn_people),
-        "streams": {"body": body, "scene": {"share": "body"}},
-        "geometry": {"use": True},
+        "streams": {"body": body, "scene": {"share": "body"}, "geometry": {}},
         "fusion": {"hidden": 16},
         "heads": {"categories": {}, "vad": {}},
         "optim": {"epochs": 3, "batch": 6, "lr": 1e-2, "ema": 0.5},

@@ -144,7 +144,7 @@ def test_what_labels_say_of_the_box_is_added_to_every_head_and_travels_with_it(
                 "box_prior": prior,
             },
             folds={"count": 2},
-            geometry={"use": False},
+            streams={"geometry": {"use": False}},
             features={"cache": True},
             optim={"epochs": 1},
         )

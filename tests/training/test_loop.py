@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from affekt.errors import ConfigError, DataError
 from affekt.models.saved import load_network
 from affekt.training.optimizing import learning_share
 from affekt.training.processes import Progress
+from affekt.training.recipe.model import NumbersTable
 from affekt.training.recipe.recipe import Recipe
 from affekt.training.train import train
 from fakes.backbones import TWO_BLOCKS
@@ -59,7 +61,7 @@ def test_an_epoch_leaves_metrics_a_picture_and_a_network_with_its_history(family
     with Image.open(out / "curves.png") as picture:
         assert picture.format == "PNG"
     spec = load_network(best).spec
-    assert {name: head.labels for name, head in spec.heads.items()} == recipe.heads.labels
+    assert {name: head.labels for name, head in spec.heads.items()} == recipe.labels
     assert spec.history["config"]["optim"]["lr"] == recipe.optim.lr
     chosen = records(out)[spec.history["epoch"]]
     assert spec.history["val"] == chosen["val"]
@@ -173,7 +175,7 @@ def test_a_last_face_that_is_alone_is_learnt_from(recipe: Build) -> None:
 
 def test_the_first_epochs_of_both_families_see_smaller_crops(family: Build) -> None:
     face = {"backbone": TWO_BLOCKS, "weights": "random", "size": 64, "early_size": 32}
-    name = "face" if "primary" in family().heads.labels else "body"
+    name = "face" if "primary" in family().heads else "body"
     streams = {"face": face} if name == "face" else {"body": face, "scene": {"share": "body"}}
     made = family(streams=streams, optim={"epochs": 2, "early_epochs": 1, "encoder_lr": 1e-3})
     network = load_network(train(made))
@@ -301,7 +303,7 @@ def test_people_without_pictures_teach_the_geometry(
     network = load_network(train(people_recipe(labels_only=labels_only, **cached)))
     other = people_recipe(run={"out": str(tmp_path / "without")}, **cached)
     without = load_network(train(other))
-    first, second = (n.heads.fusion.place[0].weight for n in (network, without))
+    first, second = (n.heads.fusion.numbers["geometry"][0].weight for n in (network, without))
     assert not torch.equal(first, second)
     assert network.heads.fusion.missing["body"].any()
 
@@ -315,8 +317,8 @@ def test_labels_of_people_whose_pictures_are_there_are_refused(
 
 
 def test_heads_over_geometry_alone_can_be_trained(people_recipe: Build) -> None:
-    network = load_network(train(people_recipe(streams=None)))
-    assert network.spec.streams == {} and network.spec.geometry
+    network = load_network(train(replace(people_recipe(), streams={"geometry": NumbersTable()})))
+    assert network.spec.streams == {} and network.spec.numbers == {"geometry": 13}
 
 
 @pytest.mark.parametrize(
@@ -328,7 +330,7 @@ def test_a_model_has_the_heads_and_labels_that_the_recipe_names(
 ) -> None:
     made = people_recipe(heads={"categories": None, "vad": None, **heads}, optim={"epochs": 1})
     network = load_network(train(made))
-    assert {name: head.labels for name, head in network.spec.heads.items()} == made.heads.labels
+    assert {name: head.labels for name, head in network.spec.heads.items()} == made.labels
     figures = network.spec.history["val"]["people"]
     chosen = records(made.run.out)[0]["score"]
     assert chosen == figures[score] if score else 0 < chosen < 1

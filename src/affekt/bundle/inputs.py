@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from affekt.geometry import CROP_RULES
+from affekt.geometry import CROP_RULES, GEOMETRY_FEATURES
 from affekt.typed import Name, Rule, Share, one_of, within
 
 FACE_RULE = "face-square"
@@ -33,9 +33,9 @@ CROPS: dict[str, CropKind] = {
 }
 """The kinds of input that are crops: the aligned face, the person's box, the whole picture."""
 
-NUMBERS: tuple[str, ...] = ("geometry", "has_face")
-"""The kinds of input that are numbers: `affekt.geometry.person_geometry`, and 1 where the person's
-face is seen, else 0."""
+NUMBERS: dict[str, int] = {"geometry": len(GEOMETRY_FEATURES), "has_face": 1}
+"""The kinds of input that are numbers, and how many: `affekt.geometry.person_geometry`, and 1 where
+the person's face is seen, else 0."""
 
 SIZES = (8, 2048)
 """Least and greatest side of a crop in pixels."""
@@ -99,7 +99,7 @@ class NumbersSpec:
         frames: as in `StreamSpec`.
     """
 
-    kind: Annotated[str, one_of(*NUMBERS)]
+    kind: Annotated[str, Rule("a kind of numbers", NUMBERS.__contains__)]
     flip: bool = False
     frames: Annotated[int, ONE_FRAME] = 1
 

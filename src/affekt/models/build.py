@@ -15,6 +15,8 @@ from affekt.models.network import CropEncoder, Network
 from affekt.models.spec import EncoderSpec, FusionSpec, HeadSpec, NetworkSpec
 from affekt.models.zoo import output_shape
 
+NOTHING: Mapping[str, int] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
@@ -65,7 +67,7 @@ def build_network(
     heads: Mapping[str, HeadSpec],
     fusion: FusionSpec,
     *,
-    geometry: bool = False,
+    numbers: Mapping[str, int] = NOTHING,
     box_prior: str | None = None,
     external: Sequence[ExternalEncoder] = (),
 ) -> Network:
@@ -75,7 +77,7 @@ def build_network(
         plans: the streams that have a timm network or share one, by name.
         heads: by name.
         fusion: of the streams.
-        geometry: whether the person's box and company take part.
+        numbers: the streams of numbers by kind, and how many they are.
         box_prior: see `NetworkSpec`.
         external: encoders from outside, each serving the stream of its kind.
 
@@ -101,7 +103,7 @@ def build_network(
         encoders=specs,
         heads=dict(heads),
         fusion=fusion,
-        geometry=geometry,
+        numbers=dict(numbers),
         box_prior=box_prior,
         needs={str(e.stream.encoder).removeprefix(FROM_BUNDLE): e.sha256 for e in external},
     )

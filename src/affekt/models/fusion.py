@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from affekt.errors import ConfigError, nearest
-from affekt.geometry import GEOMETRY_FEATURES
 from affekt.models.spec import FusionSpec
 
-GEOMETRY = "geometry"
-GEOMETRY_WIDTH = 32
+NUMBERS_WIDTH = 32
+"""Of the layer over each stream of numbers."""
 
 
 class Fusion(nn.Module):
@@ -25,26 +24,26 @@ class Fusion(nn.Module):
 
     Args:
         widths: of each stream's features, by name.
-        geometry: whether the person's box and company take part.
+        numbers: of each stream of numbers how many, by name.
         spec: see `FusionSpec`.
 
     Raises:
         ConfigError: an unknown kind of fusion, or nothing to fuse.
     """
 
-    def __init__(self, widths: Mapping[str, int], geometry: bool, spec: FusionSpec) -> None:
+    def __init__(
+        self, widths: Mapping[str, int], numbers: Mapping[str, int], spec: FusionSpec
+    ) -> None:
         super().__init__()
-        if not (widths or geometry):
-            raise ConfigError("a model needs at least one stream, or the geometry")
+        if not (widths or numbers):
+            raise ConfigError("a model needs at least one stream")
         self.widths = dict(widths)
         self.stream_dropout = spec.stream_dropout
         self.missing = nn.ParameterDict({name: torch.zeros(w) for name, w in widths.items()})
-        self.place = (
-            nn.Sequential(nn.Linear(len(GEOMETRY_FEATURES), GEOMETRY_WIDTH), nn.GELU())
-            if geometry
-            else None
+        self.numbers = nn.ModuleDict(
+            {n: nn.Sequential(nn.Linear(w, NUMBERS_WIDTH), nn.GELU()) for n, w in numbers.items()}
         )
-        fused = {**widths, GEOMETRY: GEOMETRY_WIDTH} if geometry else dict(widths)
+        fused = {**widths, **dict.fromkeys(numbers, NUMBERS_WIDTH)}
         self.fuse = MIXTURES[spec.kind](fused, spec)
         self.drop = nn.Dropout(spec.dropout)
         self.width = spec.hidden or sum(fused.values())
@@ -56,8 +55,7 @@ class Fusion(nn.Module):
             normal = functional.layer_norm(features[name], (width,))
             kept = self._kept(present[name])
             parts[name] = self.drop(torch.where(kept[:, None], normal, self.missing[name]))
-        if self.place is not None:
-            parts[GEOMETRY] = self.place(features[GEOMETRY])
+        parts |= {name: layer(features[name]) for name, layer in self.numbers.items()}
         return cast(Tensor, self.drop(self.fuse(parts)))
 
     def _kept(self, present: Tensor) -> Tensor:
@@ -72,12 +70,14 @@ class Alone(nn.Module):
     Arguments as of `Fusion`.
 
     Raises:
-        ConfigError: more than one stream, or the geometry.
+        ConfigError: more than one stream, or numbers.
     """
 
-    def __init__(self, widths: Mapping[str, int], geometry: bool, spec: FusionSpec) -> None:
+    def __init__(
+        self, widths: Mapping[str, int], numbers: Mapping[str, int], spec: FusionSpec
+    ) -> None:
         super().__init__()
-        if len(widths) != 1 or geometry:
+        if len(widths) != 1 or numbers:
             raise ConfigError("fusion.kind: none is of one stream of crops alone")
         ((self.stream, self.width),) = widths.items()
         self.drop = nn.Dropout(spec.dropout)
@@ -132,8 +132,10 @@ FUSIONS: dict[str, type[Fusion] | type[Alone]] = {**dict.fromkeys(MIXTURES, Fusi
 """The ways to fuse, by the name a recipe gives."""
 
 
-def build_fusion(widths: Mapping[str, int], geometry: bool, spec: FusionSpec) -> Fusion | Alone:
+def build_fusion(
+    widths: Mapping[str, int], numbers: Mapping[str, int], spec: FusionSpec
+) -> Fusion | Alone:
     """A new fusion; arguments and errors as of `Fusion`."""
     if spec.kind not in FUSIONS:
         raise ConfigError(f"unknown fusion {spec.kind!r}: {nearest(spec.kind, FUSIONS)}")
-    return FUSIONS[spec.kind](widths, geometry, spec)
+    return FUSIONS[spec.kind](widths, numbers, spec)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from affekt.models.box_prior import BoxPrior
-from affekt.models.fusion import GEOMETRY, build_fusion
-from affekt.models.spec import NetworkSpec
+from affekt.models.fusion import build_fusion
+from affekt.models.spec import GEOMETRY, NetworkSpec
 
 OUTPUT_STD = 0.01
 
@@ -30,7 +30,7 @@ class FusedHeads(nn.Module):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        self.fusion = build_fusion(spec.widths, spec.geometry, spec.fusion)
+        self.fusion = build_fusion(spec.widths, spec.numbers, spec.fusion)
         width = self.fusion.width
         self.heads = nn.ModuleDict(
             {n: nn.Linear(width, len(h.labels)) for n, h in spec.heads.items()}

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from affekt.errors import BundleError
 from affekt.models.encoder import Encoder, features_of
-from affekt.models.fusion import GEOMETRY
 from affekt.models.heads import FusedHeads, MeanHeads, Outputs
 from affekt.models.spec import NetworkSpec
 
@@ -50,8 +49,7 @@ class Network(nn.Module):
 
         Args:
             inputs: by stream: crops, uint8 RGB (n, t, 3, size, size), whose time axis is 1 today,
-                or features that were computed before, (n, width); of geometry (n, 13), see
-                `affekt.geometry.person_geometry`.
+                or features that were computed before, or numbers, (n, width).
             present: by stream, bool (n,): where it is False, the input is not looked at.
 
         Returns:
@@ -63,8 +61,7 @@ class Network(nn.Module):
             else inputs[name]
             for name in self.spec.streams
         }
-        if self.spec.needs_geometry:
-            features[GEOMETRY] = inputs[GEOMETRY]
+        features |= {name: inputs[name] for name in self.spec.all_numbers}
         return cast(Outputs, self.heads(features, present))
 
     def encode(self, stream: str, crops: Tensor, present: Tensor | None = None) -> Tensor:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from affekt.bundle import FROM_BUNDLE, Labels, StreamSpec
+from affekt.bundle import FROM_BUNDLE, NUMBERS, Labels, StreamSpec
 from affekt.heads import KINDS_OF_HEADS, Kind
 from affekt.labels import VAD_RANGE
 from affekt.typed import Name, one_of, within
+
+GEOMETRY = "geometry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class NetworkSpec:
         encoders: by name; streams may share one.
         heads: by name.
         fusion: of the streams.
-        geometry: whether the person's box and company take part.
+        numbers: the streams of numbers by kind, and how many they are.
         averaged: of how many fusions with their heads the mean is taken.
         box_prior: the head that the box's place and shape shift, see
             `affekt.models.box_prior.BoxPrior`; None where there is none.
@@ -88,7 +90,7 @@ class NetworkSpec:
     encoders: dict[Name, EncoderSpec]
     heads: dict[Name, HeadSpec]
     fusion: FusionSpec
-    geometry: bool = False
+    numbers: dict[Name, Annotated[int, within(1, 1e6)]] = field(default_factory=dict)
     averaged: Annotated[int, within(1, 1000)] = 1
     box_prior: str | None = None
     needs: dict[str, str] = field(default_factory=dict)
@@ -105,6 +107,7 @@ class NetworkSpec:
         return {n: e for n, e in self.encoders.items() if not n.startswith(FROM_BUNDLE)}
 
     @property
-    def needs_geometry(self) -> bool:
-        """Whether the person's box is looked at."""
-        return self.geometry or self.box_prior is not None
+    def all_numbers(self) -> dict[str, int]:
+        """The numbers that are looked at: those of streams, and the geometry for a box prior."""
+        prior = {} if self.box_prior is None else {GEOMETRY: NUMBERS[GEOMETRY]}
+        return self.numbers | prior

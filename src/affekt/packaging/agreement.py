@@ -14,7 +14,7 @@ from affekt.bundle import Bundle, Dimensional, MultiLabel, OutputSpec, SingleLab
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.torch.dataset import RowDataset
-from affekt.data.torch.sample import GEOMETRY, collate
+from affekt.data.torch.sample import collate
 from affekt.data.torch.targets import hard_labels
 from affekt.errors import BundleError
 from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
@@ -80,9 +80,7 @@ def compare(draft: Bundle, network: Network, manifests: Sequence[Manifest]) -> C
     Raises:
         BundleError: nobody with a picture is in the validation splits.
     """
-    inputs: dict[str, Any] = {**network.spec.streams}
-    if network.spec.needs_geometry:
-        inputs[GEOMETRY] = None
+    inputs: dict[str, Any] = {**network.spec.streams, **dict.fromkeys(network.spec.all_numbers)}
     labels = {name: head.labels for name, head in network.spec.heads.items()}
     dataset = RowDataset(manifests, ("val",), inputs, labels, tuning=True)
     items = [i for i, item in enumerate(dataset.items) if dataset.rows[item.first].pictured]

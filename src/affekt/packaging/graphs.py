@@ -15,9 +15,8 @@ from affekt.bundle import MODEL_FILE
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.dataset import RowDataset
 from affekt.data.torch.sample import collate
-from affekt.geometry import GEOMETRY_FEATURES
 from affekt.models.encoder import Encoder
-from affekt.models.fusion import GEOMETRY, NONE
+from affekt.models.fusion import NONE
 from affekt.models.network import Network
 from affekt.packaging.precision import convert
 from affekt.packaging.trace import to_onnx
@@ -78,9 +77,7 @@ def head_inputs(network: Network) -> dict[str, tuple[int, ...]]:
     inputs: dict[str, tuple[int, ...]] = {name: (width,) for name, width in spec.widths.items()}
     if any(stream.needs_face for stream in spec.streams.values()):
         inputs[HAS_FACE] = (1,)
-    if spec.needs_geometry:
-        inputs[GEOMETRY] = (len(GEOMETRY_FEATURES),)
-    return inputs
+    return inputs | {name: (width,) for name, width in spec.all_numbers.items()}
 
 
 class Direct(nn.Module):

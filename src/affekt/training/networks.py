@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from affekt.bundle import FACE_RULE, FROM_BUNDLE
+from affekt.bundle import CROPS, FROM_BUNDLE, NUMBERS
 from affekt.heads import CATEGORIES_HEAD
 from affekt.models.build import ExternalEncoder, StreamPlan, build_network
 from affekt.models.network import Network
@@ -28,7 +28,7 @@ def network_of(recipe: Recipe) -> Network:
         ConfigError: an unknown network, weights or sizes that do not fit.
         BundleError: a bundle that cannot be used.
     """
-    fusion, streams = recipe.fusion, dict(recipe.streams.items())
+    fusion, streams = recipe.fusion, recipe.crops
     outside: list[ExternalEncoder] = []
     plans: dict[str, StreamPlan] = {}
     for name, stream in streams.items():
@@ -39,9 +39,9 @@ def network_of(recipe: Recipe) -> Network:
     prior = recipe.labels_only is not None and recipe.labels_only.box_prior > 0
     network = build_network(
         plans,
-        {name: head_of(name, labels) for name, labels in recipe.heads.labels.items()},
+        {name: head_of(name, labels) for name, labels in recipe.labels.items()},
         FusionSpec(fusion.kind, fusion.hidden, fusion.dropout, fusion.stream_dropout),
-        geometry=recipe.geometry.use,
+        numbers={name: NUMBERS[name] for name in recipe.numbers},
         box_prior=CATEGORIES_HEAD if prior else None,
         external=outside,
     )
@@ -64,7 +64,7 @@ def _plan(
         backbone=stream.backbone,
         weights=stream.weights,
         size=stream.size or owner.size or DEFAULT_SIZE,
-        crop=FACE_RULE if name == "face" else stream.crop or "square",
+        crop=stream.crop or CROPS[name].rules[0],
         early_size=stream.early_size if recipe.optim.early_epochs else None,
         train=stream.train,
         drop_path=stream.drop_path,

@@ -11,7 +11,7 @@ from torch import Tensor
 from affekt.arrays import BoolArray
 from affekt.data.torch.batches import fill_batches
 from affekt.data.torch.dataset import RowDataset
-from affekt.data.torch.sample import GEOMETRY, Sample, collate
+from affekt.data.torch.sample import Sample, collate
 from affekt.data.torch.targets import hard_labels
 from affekt.heads import KINDS_OF_HEADS, Kind
 from affekt.training.features.store import FeatureStore
@@ -73,8 +73,6 @@ class Subjects:
             raise ValueError("there is no store")
         dataset, chosen = self.dataset, places.numpy()
         inputs = self.store.features(places, view)
-        if GEOMETRY in dataset.inputs:
-            inputs[GEOMETRY] = self.store.geometry(places, view)
         return Sample(
             inputs,
             {name: torch.from_numpy(there[chosen]) for name, there in dataset.present.items()},

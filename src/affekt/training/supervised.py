@@ -16,7 +16,7 @@ from affekt.data.manifests.manifest import Manifest
 from affekt.data.torch.batches import Part as Planned
 from affekt.data.torch.batches import plan_steps
 from affekt.data.torch.dataset import RowDataset
-from affekt.data.torch.sample import GEOMETRY, Sample
+from affekt.data.torch.sample import Sample
 from affekt.errors import DataError
 from affekt.heads import KINDS_OF_HEADS, Kind
 from affekt.models.heads import FusedHeads, start_output
@@ -192,7 +192,7 @@ def _start(recipe: Recipe, network: Network, targets: Targets) -> None:
         if KINDS_OF_HEADS[name] is Kind.DIMENSIONAL:
             start_output(heads.output(name), means)
         elif KINDS_OF_HEADS[name] is Kind.MULTI_LABEL:
-            raw = recipe.loss.categories.kind == "raw_weighted_squared"
+            raw = getattr(recipe.loss[name], "kind", "") == "raw_weighted_squared"
             start_output(heads.output(name), means if raw else torch.logit(means, eps=1e-3))
 
 
@@ -209,7 +209,7 @@ def read_subjects(
         [Manifest.open(path) for path in recipe.data.manifests],
         splits,
         _inputs_at(recipe, network, early=False),
-        recipe.heads.labels,
+        recipe.labels,
         augment=recipe.augment if learnt else None,
         seed=recipe.run.seed,
         tuning="val" in splits,
@@ -234,12 +234,11 @@ def read_subjects(
 def _inputs_at(recipe: Recipe, network: Network, *, early: bool) -> dict[str, Any]:
     """The data set's inputs, with the sizes of the first epochs or of the others."""
     inputs: dict[str, Any] = dict(network.spec.streams)
-    streams = dict(recipe.streams.items())
-    for name, stream in streams.items():
-        side = streams.get(str(stream.share), stream).early_size
+    for name, stream in recipe.crops.items():
+        side = recipe.crops.get(str(stream.share), stream).early_size
         if early and side is not None:
             inputs[name] = replace(inputs[name], size=side)
-    return inputs | ({GEOMETRY: None} if network.spec.needs_geometry else {})
+    return inputs | dict.fromkeys(network.spec.all_numbers)
 
 
 def _say_absent(dataset: RowDataset, splits: tuple[str, ...], *, learnt: bool) -> None:

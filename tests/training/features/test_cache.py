@@ -96,8 +96,8 @@ def same(first: FeatureStore, second: FeatureStore, people: int) -> bool:
         torch.equal(a, b)
         for view in range(first.views)
         for a, b in zip(
-            [*first.features(places, view).values(), first.geometry(places, view)],
-            [*second.features(places, view).values(), second.geometry(places, view)],
+            first.features(places, view).values(),
+            second.features(places, view).values(),
             strict=True,
         )
     )
@@ -109,11 +109,11 @@ def test_a_store_equals_encoding_afresh_in_every_view(dataset: RowDataset, tmp_p
     places = torch.tensor([7, 0, 12, 0])
     for view in range(3):
         batch, expected = encoded(at(dataset, view))
+        expected |= {GEOMETRY: batch.inputs[GEOMETRY]}
         found = store.features(places, view)
-        assert list(found) == ["face", "body", "scene"]
+        assert list(found) == ["face", "body", "scene", "geometry"]
         for name, rows in found.items():
             torch.testing.assert_close(rows, expected[name][places], rtol=1e-6, atol=1e-7)
-        torch.testing.assert_close(store.geometry(places, view), batch.inputs[GEOMETRY][places])
     plain, varied = store.features(places, 0)["body"], store.features(places, 1)["body"]
     assert not torch.equal(plain, varied)
 
@@ -352,7 +352,7 @@ def test_half_the_space_keeps_three_digits(dataset: RowDataset, tmp_path: Path) 
         torch.testing.assert_close(rows, full.features(places)[name], rtol=1e-3, atol=1e-4)
     sizes = [(store.folder / "body.npy").stat().st_size - 128 for store in (full, half)]
     assert sizes[0] == 2 * sizes[1]
-    assert torch.equal(half.geometry(places), full.geometry(places))
+    assert torch.equal(half.features(places)["geometry"], full.features(places)["geometry"])
 
 
 def test_features_that_do_not_fit_are_refused(dataset: RowDataset, tmp_path: Path) -> None:
@@ -374,8 +374,8 @@ def test_people_without_pictures_are_stored_as_zeros(
     dataset = RowDataset([bare], ("train",), STREAMS, PEOPLE)
     store = cache_features(encoder, dataset, tmp_path / "store", key=KEY)
     found = store.features(torch.arange(dataset.subjects))
+    assert found.pop(GEOMETRY).any()
     assert not any(rows.any() for rows in found.values())
-    assert store.geometry(torch.arange(6)).any()
 
 
 def test_workers_change_nothing(dataset: RowDataset, tmp_path: Path) -> None:

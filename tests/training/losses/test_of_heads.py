@@ -9,9 +9,10 @@ import torch
 from affekt.training.losses.of_heads import build_loss
 from affekt.training.recipe.losses import (
     DimensionalLoss,
-    LossTable,
+    HeadLoss,
     MultiLabelLoss,
     SingleLabelLoss,
+    default_losses,
 )
 
 RNG = np.random.default_rng(0)
@@ -21,9 +22,11 @@ TARGETS = {
     "vad": RNG.uniform(1, 10, (6, 3)).astype(np.float32),
 }
 SOURCES = np.array([0, 0, 0, 1, 1, 1])
-TABLE = LossTable(
-    SingleLabelLoss(weight=2.0), MultiLabelLoss(weight=0.5), DimensionalLoss(weight=0.25)
-)
+TABLE: dict[str, HeadLoss] = {
+    "primary": SingleLabelLoss(weight=2.0),
+    "categories": MultiLabelLoss(weight=0.5),
+    "vad": DimensionalLoss(weight=0.25),
+}
 
 
 def said() -> dict[str, torch.Tensor]:
@@ -34,7 +37,7 @@ def said() -> dict[str, torch.Tensor]:
     }
 
 
-def loss_of(heads: list[str], table: LossTable = TABLE) -> float:
+def loss_of(heads: list[str], table: dict[str, HeadLoss] = TABLE) -> float:
     chosen = {name: TARGETS[name] for name in heads}
     true = {name: torch.from_numpy(truth) for name, truth in chosen.items()}
     own = {name: part.detach() for name, part in said().items()}
@@ -47,7 +50,7 @@ def test_a_models_loss_is_the_sum_of_its_heads() -> None:
 
 
 def test_each_head_weighs_what_the_recipe_says() -> None:
-    plain = LossTable()
+    plain = default_losses(TARGETS)
     for name, weight in (("primary", 2.0), ("categories", 0.5), ("vad", 0.25)):
         assert loss_of([name]) == pytest.approx(weight * loss_of([name], plain), rel=1e-6)
 

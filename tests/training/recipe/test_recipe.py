@@ -10,14 +10,15 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from affekt.data.augment.config import AugmentConfig
+from affekt.data.torch.views import VIEWS
 from affekt.errors import ConfigError
 from affekt.heads import KINDS_OF_HEADS
 from affekt.labels import CATEGORIES, PRIMARY_AND_CONTEMPT, VAD
 from affekt.models.fusion import FUSIONS
 from affekt.training.losses.dimensional import DIMENSIONAL_LOSSES
 from affekt.training.losses.multi_label import MULTI_LABEL_LOSSES
-from affekt.training.recipe.losses import DimensionalKind, MultiLabelKind
-from affekt.training.recipe.model import FusionTable, HeadsTable
+from affekt.training.recipe.losses import LOSSES, DimensionalKind, MultiLabelKind
+from affekt.training.recipe.model import LABELS, STREAMS, FusionTable, HeadTable
 from affekt.training.recipe.recipe import Recipe, parse_recipe, read_recipe
 from affekt.training.recipe.renamed import RENAMED, WERE_WORDS
 from affekt.training.recipe.run import AugmentTable
@@ -76,11 +77,11 @@ def test_every_recipe_of_the_project_is_accepted(path: Path) -> None:
 def test_what_is_not_given_has_the_documented_default(file: Path) -> None:
     recipe = read_recipe(file)
     assert recipe.data.manifests == ("data/mine",)
-    assert recipe.heads.labels == {"primary": PRIMARY_AND_CONTEMPT}
+    assert recipe.labels == {"primary": PRIMARY_AND_CONTEMPT}
     assert (recipe.run.seed, recipe.run.devices, recipe.run.precision) == (0, 1, "32-true")
     assert recipe.augment is None and recipe.folds is None and recipe.labels_only is None
-    assert not recipe.geometry.use and not recipe.features.cache and not recipe.trained
-    assert parse_recipe(minimal(heads=PEOPLE)).heads.labels == {
+    assert not recipe.numbers and not recipe.features.cache and not recipe.trained
+    assert parse_recipe(minimal(heads=PEOPLE)).labels == {
         "categories": CATEGORIES,
         "vad": VAD,
     }
@@ -99,9 +100,9 @@ def test_an_override_takes_the_place_of_a_value(file: Path) -> None:
     recipe = read_recipe(file, overrides)
     assert recipe.optim.epochs == 3
     assert recipe.optim.lr == 1.0 and isinstance(recipe.optim.lr, float)
-    assert recipe.streams.face is not None and recipe.streams.face.backbone == "resnet50"
-    assert recipe.streams.body is not None and recipe.streams.body.share == "face"
-    assert recipe.heads.labels["primary"] == ("fear", "anger")
+    assert recipe.crops["face"].backbone == "resnet50"
+    assert recipe.crops["body"].share == "face"
+    assert recipe.labels["primary"] == ("fear", "anger")
     assert recipe.augment is not None and recipe.augment.flip == 0.0
     assert recipe.run.out == "elsewhere"
 
@@ -200,7 +201,8 @@ def test_an_override_inside_what_is_no_table_is_refused(tmp_path: Path) -> None:
         (streams(face={"bundle": "face", "size": 96}), "streams.face.size: expected no such key"),
         (minimal(fusion={"kind": "gate"}), "fusion.kind: unknown 'gate'; did you mean 'gated'"),
         (minimal(fusion={"kind": "gated", "hidden": 0}), "fusion.hidden: expected 1 or more"),
-        (minimal(fusion={"kind": "none"}, geometry={"use": True}), "fusion.kind: expected mlp or"),
+        (streams(face=FACE, geometry={}) | {"fusion": {"kind": "none"}},
+         "fusion.kind: expected mlp or"),
         (minimal(fusion={"dropout": 1.0}), "fusion.dropout: expected from 0 to below 1"),
         (minimal(features=cached(), streams={"body": {**BODY, "train": "last:1"}}),
          "features.cache: expected false where an encoder is trained"),
@@ -238,7 +240,7 @@ def test_a_recipe_that_cannot_be_used_is_refused_by_the_name_of_the_key(
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("kind", "context", "kind: no longer a key, leave it out: streams, geometry.use and heads"),
+        ("kind", "context", "kind: no longer a key, leave it out: streams and heads"),
         ("model.backbone", "resnet18", "model.backbone: now streams.face.backbone"),
         ("data.labels", ["fear", "anger"], "data.labels: now heads.primary.labels"),
         ("data.folds", 8, "data.folds: now folds.count"),
@@ -247,6 +249,7 @@ def test_a_recipe_that_cannot_be_used_is_refused_by_the_name_of_the_key(
         ("loss.categories", "bce", "loss.categories: now loss.categories.kind"),
         ("loss.margin", 1.0, "loss.margin: now loss.vad.margin"),
         ("streams.face.encoder", "bundle:face", "streams.face.encoder: now streams.face.bundle"),
+        ("geometry.use", True, "geometry.use: now streams.geometry.use"),
         ("optim.early_size", 64, "optim.early_size: now early_size of each stream"),
     ],
 )
@@ -265,33 +268,40 @@ def test_an_earlier_key_is_answered_by_the_one_that_has_taken_its_place(
     assert str(caught.value).startswith(message)
 
 
+OPEN_TABLES: dict[str, type] = {
+    **{f"streams.{name}": table for name, table in STREAMS.items()},
+    **{f"heads.{name}": HeadTable for name in KINDS_OF_HEADS},
+    **{f"loss.{name}": LOSSES[kind] for name, kind in KINDS_OF_HEADS.items()},
+}
+
+
 def test_every_new_name_of_an_earlier_key_is_a_key() -> None:
     known = {*_keys(Recipe)}
+    for stem, table in OPEN_TABLES.items():
+        known |= {stem, *_keys(table, f"{stem}.")}
     for old, new in RENAMED.items():
         first = new.partition(",")[0].partition(" with ")[0]
         if " of " not in first:
-            assert first.replace(".face", "") in known, (old, new)
+            assert first in known, (old, new)
         assert old not in known
     assert all(f"{name}.kind" in known for name in WERE_WORDS)
 
 
 def _keys(table: type, stem: str = "") -> Any:
-    """The dotted keys of a table, of one stream for all."""
+    """The dotted keys of a table."""
     for name, kind in get_type_hints(table).items():
-        if name in ("body", "scene") and stem == "streams.":
-            continue
-        key = stem if name == "face" else f"{stem}{name}"
-        yield key.rstrip(".")
+        key = f"{stem}{name}"
+        yield key
         inner = next((own for own in (kind, *get_args(kind)) if is_dataclass(own)), None)
         if inner is not None:
-            yield from _keys(inner, f"{key.rstrip('.')}.")
+            yield from _keys(inner, f"{key}.")
 
 
 def test_the_names_in_recipes_are_those_that_exist() -> None:
     assert set(get_args(MultiLabelKind)) == set(MULTI_LABEL_LOSSES)
     assert set(get_args(DimensionalKind)) == set(DIMENSIONAL_LOSSES)
     assert set(get_args(get_type_hints(FusionTable)["kind"])) == set(FUSIONS)
-    assert {field.name for field in fields(HeadsTable)} == set(KINDS_OF_HEADS)
+    assert {*LABELS} == {*KINDS_OF_HEADS} and {*STREAMS} == {*VIEWS}
     plain = {field.name: field.default for field in fields(AugmentTable)}
     assert plain == {field.name: field.default for field in fields(AugmentConfig)}
 

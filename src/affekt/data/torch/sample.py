@@ -8,13 +8,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from affekt.bundle import NUMBERS
+
 
 class Sample(NamedTuple):
     """The n subjects of one picture, or of a batch of pictures.
 
     Attributes:
         inputs: by stream: of pixels uint8 RGB (n, t, 3, size, size), where t counts the frames
-            and is 1 for a picture; of geometry float32 (n, 13). Zero where it is not present.
+            and is 1 for a picture; of numbers float32 (n, width). Zero where it is not present.
         present: by input kind, bool (n,): whether the subject has it, in a stream or not.
         targets: by head, float32 (n, k): shares that sum to 1, marks of 0 and 1, or values; NaN
             where the subject has no label of that head.
@@ -30,12 +32,12 @@ class Sample(NamedTuple):
 
     def images(self) -> dict[str, Tensor]:
         """The streams of pixels without their time axis, uint8 (n, 3, size, size), or features."""
-        pixels = {name: part for name, part in self.inputs.items() if name != GEOMETRY}
+        pixels = {name: part for name, part in self.inputs.items() if name not in NUMBERS}
         return {name: part[:, 0] if part.ndim == 5 else part for name, part in pixels.items()}
 
 
 GEOMETRY = "geometry"
-"""The stream without pixels."""
+"""The stream of `affekt.geometry.person_geometry`."""
 
 
 def collate(samples: Sequence[Sample]) -> Sample:

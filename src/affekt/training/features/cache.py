@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from affekt.arrays import IntArray
+from affekt.bundle import NUMBERS
 from affekt.data.torch.batches import fill_batches
 from affekt.data.torch.dataset import RowDataset
-from affekt.data.torch.sample import GEOMETRY, Sample, collate
+from affekt.data.torch.sample import Sample, collate
 from affekt.data.torch.views import VIEWS
 from affekt.errors import DataError, UsageError
-from affekt.geometry import GEOMETRY_FEATURES
 from affekt.training.features.store import (
     VERSION,
     Array,
@@ -98,12 +98,12 @@ def _layout(
     shared = frozenset(n for n, spec in dataset.inputs.items() if VIEWS[n].shared(spec))
     rows = {name: len(dataset) if name in shared else dataset.subjects for name in widths}
     shapes = {name: (views, rows[name], width) for name, width in widths.items()}
-    place = (views, dataset.subjects, len(GEOMETRY_FEATURES))
-    geometry = {GEOMETRY: place} if GEOMETRY in dataset.inputs else {}
+    kept = [name for name in dataset.inputs if name in NUMBERS]
+    numbers = {name: (views, dataset.subjects, NUMBERS[name]) for name in kept}
     return StoreLayout(
         key=_key(dataset, key, views, dtype),
-        shapes={**shapes, **geometry},
-        dtypes={**dict.fromkeys(shapes, dtype), **dict.fromkeys(geometry, "float32")},
+        shapes={**shapes, **numbers},
+        dtypes={**dict.fromkeys(shapes, dtype), **dict.fromkeys(numbers, "float32")},
         shared=shared,
         chunks=tuple(_chunks(dataset)),
         views=views,
@@ -215,9 +215,7 @@ def _encoded(
     rows = {n: first_of_each if n in layout.shared else everyone for n in shown}
     present = {n: batch.present[n].numpy()[rows[n]] for n in shown}
     crops = {n: images[_some(rows[n][present[n]])] for n, images in shown.items()}
-    stored: dict[str, Array] = {}
-    if GEOMETRY in batch.inputs:
-        stored[GEOMETRY] = batch.inputs[GEOMETRY].numpy()
+    stored: dict[str, Array] = {n: own.numpy() for n, own in batch.inputs.items() if n in NUMBERS}
     for name, features in encode(crops).items():
         values = np.zeros((len(rows[name]), features.shape[1]), layout.dtypes[name])
         if present[name].any():

@@ -22,7 +22,6 @@ from torch import Tensor
 
 from affekt.arrays import IntArray
 from affekt.data.manifests.npy import read_npy
-from affekt.data.torch.sample import GEOMETRY
 from affekt.errors import DataError, OutputError, one_line
 from affekt.files import write_atomically
 from affekt.locks import lock
@@ -90,20 +89,15 @@ class FeatureStore:
         return self.layout.views
 
     def features(self, places: Tensor, view: int = 0) -> dict[str, Tensor]:
-        """Each stream's features of some people, float32 of shape (n, width).
+        """Each stream's features or numbers of some people, float32 of shape (n, width).
 
-        They are zero for the face of a person without one, and where there is no picture.
+        Features are zero for the face of a person without one, and where there is no picture.
 
         Args:
             places: positions in the data set, shape (n,).
             view: from 0 to ``views - 1``.
         """
-        streams = [name for name in self.arrays if name != GEOMETRY]
-        return {name: self._rows(name, places, view) for name in streams}
-
-    def geometry(self, places: Tensor, view: int = 0) -> Tensor:
-        """The geometry features of some people as that view has them, shape (n, 13)."""
-        return self._rows(GEOMETRY, places, view)
+        return {name: self._rows(name, places, view) for name in self.arrays}
 
     def _rows(self, name: str, places: Tensor, view: int) -> Tensor:
         rows = places.cpu().numpy()

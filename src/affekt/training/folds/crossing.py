@@ -130,8 +130,7 @@ def _resumed(fabric: Fabric, recipe: Recipe, subjects: Subjects) -> _Found:
     state = load_state(path, identity(recipe), fabric.device)
     count = subjects.dataset.subjects
     nothing = {
-        head: torch.full((count, len(labels)), torch.nan)
-        for head, labels in recipe.heads.labels.items()
+        head: torch.full((count, len(labels)), torch.nan) for head, labels in recipe.labels.items()
     }
     if state is None:
         return _Found(nothing)
@@ -147,7 +146,7 @@ def _prior(recipe: Recipe, hook: LabelsOnly | None) -> Prior | None:
     table = recipe.labels_only
     if hook is None or table is None or not table.box_prior:
         return None
-    labels = recipe.heads.labels[CATEGORIES_HEAD]
+    labels = recipe.labels[CATEGORIES_HEAD]
     marks = hook.people.targets[CATEGORIES_HEAD].numpy()
     fitted = fit_box_prior(marks, hook.people.geometry.numpy(), labels)
     weights, bias = (torch.from_numpy(part).float() * table.box_prior for part in fitted)

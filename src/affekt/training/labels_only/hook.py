@@ -22,9 +22,9 @@ def labels_only(recipe: Recipe) -> LabelsOnly | None:
         return None
     pictured = [Manifest.open(path) for path in recipe.data.manifests]
     labels = [Manifest.open(path) for path in table.manifests]
-    labelled = read_labelled(labels, pictured, recipe.heads.labels)
+    labelled = read_labelled(labels, pictured, recipe.labels)
     return LabelsOnly(
-        labelled, table.ratio, lesson_of(table, labelled, recipe.heads.labels[CATEGORIES_HEAD])
+        labelled, table.ratio, lesson_of(table, labelled, recipe.labels[CATEGORIES_HEAD])
     )
 
 

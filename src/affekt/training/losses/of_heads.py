@@ -19,12 +19,11 @@ from affekt.training.losses.multi_label import (
     weighted_mean,
 )
 from affekt.training.losses.single_label import adjusted_cross_entropy, log_priors
-from affekt.training.recipe.losses import (
-    DimensionalLoss,
-    LossTable,
-    MultiLabelLoss,
-    SingleLabelLoss,
-)
+from affekt.training.recipe import losses as tables
+from affekt.training.recipe.losses import DimensionalLoss, MultiLabelLoss, SingleLabelLoss
+
+Losses = Mapping[str, tables.HeadLoss]
+"""By head, what a recipe says of its loss."""
 
 HeadLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Of what a head says (n, k), what is true (n, k), and the source of each (n,): one number."""
@@ -33,19 +32,17 @@ ModelLoss = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Tensor], Tenso
 """The same of all heads, by their names. Rows with NaN have no label of that head."""
 
 
-def build_loss(
-    table: LossTable, targets: Mapping[str, FloatArray32], sources: IntArray
-) -> ModelLoss:
+def build_loss(table: Losses, targets: Mapping[str, FloatArray32], sources: IntArray) -> ModelLoss:
     """The loss that a recipe describes.
 
     Args:
-        table: of the recipe.
+        table: of the recipe, by head.
         targets: by head, of everybody to learn from, shape (n, k): priors and fixed class weights
             come from them.
         sources: of each of them, shape (n,).
     """
-    parts = {name: _head_loss(table, name, truth, sources) for name, truth in targets.items()}
-    weights = {name: getattr(table, name).weight for name in targets}
+    parts = {name: _head_loss(table[name], name, truth, sources) for name, truth in targets.items()}
+    weights = {name: table[name].weight for name in targets}
 
     def loss(said: Mapping[str, Tensor], true: Mapping[str, Tensor], source: Tensor) -> Tensor:
         costs = (
@@ -57,11 +54,13 @@ def build_loss(
     return loss
 
 
-def _head_loss(table: LossTable, name: str, truth: FloatArray32, sources: IntArray) -> HeadLoss:
+def _head_loss(
+    table: tables.HeadLoss, name: str, truth: FloatArray32, sources: IntArray
+) -> HeadLoss:
     known = torch.isfinite(torch.from_numpy(truth)).all(dim=1)
     everybody = torch.from_numpy(truth)[known]
     build = _BUILDERS[KINDS_OF_HEADS[name]]
-    return build(getattr(table, name), everybody, torch.from_numpy(sources)[known])  # type: ignore[operator, no-any-return]
+    return build(table, everybody, torch.from_numpy(sources)[known])  # type: ignore[operator, no-any-return]
 
 
 def _known(loss: HeadLoss, said: Tensor, true: Tensor, source: Tensor) -> Tensor:

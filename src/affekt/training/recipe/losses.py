@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
+from affekt.heads import KINDS_OF_HEADS, Kind
 from affekt.training.recipe.values import TABLE, Amount, BelowOne, Part, Positive
 
 MultiLabelKind = Literal["bce", "focal", "asymmetric", "weighted_squared", "raw_weighted_squared"]
@@ -71,10 +73,16 @@ class DimensionalLoss:
     margin: Positive = 1.0
 
 
-@dataclass(frozen=True, slots=True, config=TABLE)
-class LossTable:
-    """The loss of each head; the model's is their weighted sum."""
+HeadLoss = SingleLabelLoss | MultiLabelLoss | DimensionalLoss
 
-    primary: SingleLabelLoss = SingleLabelLoss()
-    categories: MultiLabelLoss = MultiLabelLoss()
-    vad: DimensionalLoss = DimensionalLoss()
+LOSSES: dict[Kind, type[HeadLoss]] = {
+    Kind.SINGLE_LABEL: SingleLabelLoss,
+    Kind.MULTI_LABEL: MultiLabelLoss,
+    Kind.DIMENSIONAL: DimensionalLoss,
+}
+"""The table of each kind of head; the model's loss is their weighted sum."""
+
+
+def default_losses(heads: Iterable[str]) -> dict[str, HeadLoss]:
+    """By head, its table where a recipe has none."""
+    return {head: LOSSES[KINDS_OF_HEADS[head]]() for head in heads}

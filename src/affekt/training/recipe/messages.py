@@ -28,20 +28,21 @@ TYPES = {
 UNKNOWN, MISSING = ("unexpected_keyword_argument", "extra_forbidden"), ("missing",)
 
 
-def first_line(error: ValidationError, table: type) -> str:
+def first_line(error: ValidationError, table: type, where: str = "") -> str:
     """The first of the errors, unknown keys before all others.
 
     Args:
         error: of a recipe.
         table: the dataclass that it was to become.
+        where: the key of that table; of a whole recipe, none.
     """
     details = sorted(error.errors(include_url=False), key=lambda one: one["type"] not in UNKNOWN)
-    return _line(details[0], table)
+    return _line(details[0], table, where)
 
 
-def _line(error: ErrorDetails, table: type) -> str:
+def _line(error: ErrorDetails, table: type, where: str) -> str:
     path, given = [part for part in error["loc"] if isinstance(part, str)], error.get("input")
-    key = ".".join(shown_key(part) for part in path)
+    key = ".".join([*([where] if where else []), *(shown_key(part) for part in path)])
     if error["type"] in UNKNOWN:
         known = [field.name for field in fields(_at(table, path[:-1]))]
         return f"unknown key {key}: {nearest(path[-1], known)}"

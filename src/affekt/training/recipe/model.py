@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
+from affekt.bundle import CROPS
 from affekt.heads import CATEGORIES_HEAD, PRIMARY_HEAD, VAD_HEAD
 from affekt.labels import CATEGORIES, PRIMARY_AND_CONTEMPT, VAD
 from affekt.training.recipe.values import (
@@ -59,35 +58,22 @@ class StreamTable:
     blank_person: Flag = False
 
 
-class Named:
-    """A table of tables; one that is not given does not take part."""
-
-    __slots__ = ()
-
-    def items(self) -> list[tuple[str, Any]]:
-        """Those that take part, by name."""
-        found = [(f.name, getattr(self, f.name)) for f in fields(self)]  # type: ignore[arg-type]
-        return [(name, table) for name, table in found if table is not None]
-
-
 @dataclass(frozen=True, slots=True, config=TABLE)
-class StreamsTable(Named):
-    """The streams of crops, by what they show."""
-
-    face: StreamTable | None = None
-    body: StreamTable | None = None
-    scene: StreamTable | None = None
-
-
-@dataclass(frozen=True, slots=True, config=TABLE)
-class GeometryTable:
-    """The stream without pixels.
+class NumbersTable:
+    """One stream without pixels: numbers, through a layer of their own.
 
     Attributes:
-        use: whether the person's box and the number of people take part.
+        use: whether they take part.
     """
 
-    use: Flag = False
+    use: Flag = True
+
+
+STREAMS: dict[str, type[StreamTable | NumbersTable]] = {
+    **dict.fromkeys(CROPS, StreamTable),
+    "geometry": NumbersTable,
+}
+"""The tables of ``streams``, by what the stream shows."""
 
 
 @dataclass(frozen=True, slots=True, config=TABLE)
@@ -108,50 +94,20 @@ class FusionTable:
 
 
 @dataclass(frozen=True, slots=True, config=TABLE)
-class PrimaryTable:
-    """Which one label holds.
+class HeadTable:
+    """What one head says.
 
     Attributes:
-        labels: what to tell apart; what has none of them is left out.
+        labels: which of them holds, which hold, or how much there is of each dimension, as
+            `affekt.heads.KINDS_OF_HEADS` says; what has none of them is left out.
     """
 
-    labels: Labels = PRIMARY_AND_CONTEMPT
+    labels: Labels
 
 
-@dataclass(frozen=True, slots=True, config=TABLE)
-class CategoriesTable:
-    """Which labels hold, any number of them.
-
-    Attributes:
-        labels: what to look for.
-    """
-
-    labels: Labels = CATEGORIES
-
-
-@dataclass(frozen=True, slots=True, config=TABLE)
-class VadTable:
-    """How much of each dimension there is, from 1 to 10.
-
-    Attributes:
-        labels: the dimensions.
-    """
-
-    labels: Labels = VAD
-
-
-@dataclass(frozen=True, slots=True, config=TABLE)
-class HeadsTable(Named):
-    """What the model says; one head at least."""
-
-    primary: PrimaryTable | None = None
-    categories: CategoriesTable | None = None
-    vad: VadTable | None = None
-
-    @property
-    def labels(self) -> Mapping[str, tuple[str, ...]]:
-        """The labels of each head."""
-        return {name: table.labels for name, table in self.items()}
-
-
-HEADS = (PRIMARY_HEAD, CATEGORIES_HEAD, VAD_HEAD)
+LABELS: dict[str, tuple[str, ...]] = {
+    PRIMARY_HEAD: PRIMARY_AND_CONTEMPT,
+    CATEGORIES_HEAD: CATEGORIES,
+    VAD_HEAD: VAD,
+}
+"""The labels of a head whose table names none."""

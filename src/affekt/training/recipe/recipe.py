@@ -10,18 +10,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from affekt.bundle import CROPS
+from affekt.bundle.inputs import CropKind
 from affekt.errors import ConfigError, nearest
-from affekt.geometry import CROP_RULES
+from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
 from affekt.training.recipe.experiment import FoldsTable, LabelsOnlyTable
-from affekt.training.recipe.losses import LossTable
+from affekt.training.recipe.losses import HeadLoss
 from affekt.training.recipe.messages import first_line
-from affekt.training.recipe.model import (
-    FusionTable,
-    GeometryTable,
-    HeadsTable,
-    StreamsTable,
-    StreamTable,
-)
+from affekt.training.recipe.model import FusionTable, HeadTable, NumbersTable, StreamTable
 from affekt.training.recipe.reading import read_content
 from affekt.training.recipe.renamed import renamed_line
 from affekt.training.recipe.run import (
@@ -31,6 +27,7 @@ from affekt.training.recipe.run import (
     OptimTable,
     RunTable,
 )
+from affekt.training.recipe.tables import with_open_tables
 from affekt.training.recipe.values import TABLE
 
 OF_ENCODER = ("weights", "early_size", "train", "drop_path")
@@ -41,17 +38,17 @@ OF_ENCODER = ("weights", "early_size", "train", "drop_path")
 class Recipe:
     """What to train, on what, and how.
 
-    Pictures are augmented only where it has a table ``augment``; ``folds`` and ``labels_only``
-    are hooks, which take part where they have a table.
+    Streams are by name tables of `affekt.training.recipe.model.STREAMS`, heads and their losses
+    those of `affekt.heads.KINDS_OF_HEADS`. Pictures are augmented only where it has a table
+    ``augment``; ``folds`` and ``labels_only`` are hooks, which take part where they have a table.
     """
 
     run: RunTable
     data: DataTable
-    heads: HeadsTable
-    streams: StreamsTable = field(default_factory=StreamsTable)
-    geometry: GeometryTable = field(default_factory=GeometryTable)
+    heads: dict[str, HeadTable]
+    streams: dict[str, Any] = field(default_factory=dict)
     fusion: FusionTable = field(default_factory=FusionTable)
-    loss: LossTable = field(default_factory=LossTable)
+    loss: dict[str, HeadLoss] = field(default_factory=dict)
     optim: OptimTable = field(default_factory=OptimTable)
     augment: AugmentTable | None = None
     features: FeaturesTable = field(default_factory=FeaturesTable)
@@ -60,11 +57,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Checks what tables must be to each other."""
-        require(bool(self.heads.items()), "heads", "at least one head")
-        some = bool(self.streams.items()) or self.geometry.use
-        require(some, "streams", "at least one stream, or geometry.use = true")
-        for name, stream in self.streams.items():
-            _check_stream(name, stream, dict(self.streams.items()))
+        require(bool(self.heads), "heads", "at least one head")
+        require(bool(self.crops or self.numbers), "streams", "at least one stream")
+        for name, stream in self.crops.items():
+            _check_stream(name, stream, self.crops)
         self._check_fusion()
         self._check_losses()
         self._check_early()
@@ -72,9 +68,25 @@ class Recipe:
         self._check_hooks()
 
     @property
+    def crops(self) -> dict[str, StreamTable]:
+        """The streams of crops, by what they show."""
+        return {n: own for n, own in self.streams.items() if isinstance(own, StreamTable)}
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The streams of numbers that take part."""
+        tables = self.streams.items()
+        return tuple(n for n, own in tables if isinstance(own, NumbersTable) and own.use)
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """The labels of each head."""
+        return {name: head.labels for name, head in self.heads.items()}
+
+    @property
     def trained(self) -> list[str]:
         """The streams whose encoder is trained."""
-        return [name for name, stream in self.streams.items() if stream.train != "none"]
+        return [name for name, stream in self.crops.items() if stream.train != "none"]
 
     @property
     def crossed(self) -> FoldsTable | None:
@@ -82,20 +94,18 @@ class Recipe:
         return self.folds if self.folds is not None and self.folds.count else None
 
     def _check_fusion(self) -> None:
-        fusion, streams = self.fusion, len(self.streams.items()) + self.geometry.use
+        fusion = self.fusion
         hidden = fusion.kind != "gated" or fusion.hidden > 0
         require(hidden, "fusion.hidden", "1 or more for a gated fusion")
-        alone = fusion.kind != "none" or (streams == 1 and not self.geometry.use)
+        alone = fusion.kind != "none" or (len(self.crops) == 1 and not self.numbers)
         require(alone, "fusion.kind", "mlp or gated, for none is of one stream of crops alone")
 
     def _check_losses(self) -> None:
-        said = self.heads.labels
-        for name, plain in asdict(LossTable()).items():
-            known = name in said or asdict(getattr(self.loss, name)) == plain
-            require(known, f"loss.{name}", f"no such table, or one heads.{name}")
+        for name in self.loss:
+            require(name in self.heads, f"loss.{name}", f"no such table, or one heads.{name}")
 
     def _check_early(self) -> None:
-        small = any(stream.early_size is not None for _, stream in self.streams.items())
+        small = any(stream.early_size is not None for stream in self.crops.values())
         accepted = "0, or an early_size in a table of a stream"
         require(small or self.optim.early_epochs == 0, "optim.early_epochs", accepted)
 
@@ -138,7 +148,7 @@ def parse_recipe(content: Mapping[str, Any]) -> Recipe:
     if earlier is not None:
         raise ConfigError(earlier)
     try:
-        return _ADAPTER.validate_python(content)
+        return _ADAPTER.validate_python(with_open_tables(content))
     except ValidationError as error:
         raise ConfigError(first_line(error, Recipe)) from None
 
@@ -156,12 +166,7 @@ def _check_stream(name: str, stream: StreamTable, streams: Mapping[str, StreamTa
     where = f"streams.{name}"
     given = [key for key in ("backbone", "share", "bundle") if getattr(stream, key) is not None]
     require(len(given) == 1, where, "one of backbone, share and bundle")
-    if name == "face":
-        require(stream.crop is None, f"{where}.crop", "no such key: a face has one rule")
-        require(not stream.blank_person, f"{where}.blank_person", "false")
-    elif stream.crop is not None and stream.crop not in CROP_RULES:
-        hint = nearest(stream.crop, CROP_RULES)
-        raise ConfigError(f"{where}.crop: unknown {stream.crop!r}; {hint}")
+    _check_crop(where, stream, CROPS[name])
     if stream.share is not None:
         own = [n for n, s in streams.items() if s.backbone is not None and n != name]
         if stream.share not in own:
@@ -180,9 +185,18 @@ def _check_owner(where: str, stream: StreamTable, keys: Sequence[str], whose: st
         require(same, f"{where}.{key}", f"no such key: {whose}")
 
 
+def _check_crop(where: str, stream: StreamTable, kind: CropKind) -> None:
+    if len(kind.rules) == 1:
+        require(stream.crop is None, f"{where}.crop", "no such key: there is one rule")
+    elif stream.crop is not None and stream.crop not in kind.rules:
+        hint = nearest(stream.crop, kind.rules)
+        raise ConfigError(f"{where}.crop: unknown {stream.crop!r}; {hint}")
+    require(not (kind.needs_face and stream.blank_person), f"{where}.blank_person", "false")
+
+
 def _check_people(recipe: Recipe, hook: str) -> None:
-    heads = [name for name, _ in recipe.heads.items()]
-    require(heads == ["categories", "vad"], hook, "heads.categories and heads.vad, and no other")
+    people = [*recipe.heads] == [CATEGORIES_HEAD, VAD_HEAD]
+    require(people, hook, "heads.categories and heads.vad, and no other")
 
 
 def _check_annotators(folds: FoldsTable) -> None:

@@ -25,6 +25,8 @@ RENAMED = {
     "teacher.use_labels": "labels_only.teacher_uses_labels",
     "teacher": "labels_only.teacher",
     "geometry.prior": "labels_only.box_prior",
+    "geometry.use": "streams.geometry.use",
+    "geometry": "streams.geometry",
     "loss.logit_adjustment": "loss.primary.logit_adjustment",
     "loss.label_smoothing": "loss.primary.label_smoothing",
     "loss.class_weights": "loss.categories.class_weights",
@@ -39,7 +41,7 @@ RENAMED = {
     "loss.vad_weight": "loss.vad.weight",
     "optim.early_size": "early_size of each stream",
 }
-KINDS = "kind: no longer a key, leave it out: streams, geometry.use and heads say what a model is"
+KINDS = "kind: no longer a key, leave it out: streams and heads say what a model is"
 WERE_WORDS = ("loss.categories", "loss.vad")
 """Tables that were one word."""
 
