@@ -33,7 +33,8 @@ from affekt.errors import AffektError, DataError, UsageError
 from affekt.evaluation.evaluate import judge
 from affekt.evaluation.evaluation import Evaluation
 from affekt.evaluation.predictions import Predictions
-from affekt.evaluation.reading.faces import PROTOCOLS, predict_faces
+from affekt.evaluation.reading.faces import PROTOCOLS
+from affekt.evaluation.reading.predict import predict
 from affekt.evaluation.reading.rows import ALL
 from affekt.evaluation.resampling import Bootstrap, Estimate
 from affekt.heads import PRIMARY_HEAD
@@ -100,7 +101,7 @@ def measure(
     """Affekt and every peer on one split."""
     say(f"{name}: Affekt")
     model = CropModel(bundle)
-    mine = predict_faces(model, manifest, split, protocol=options.protocol)
+    mine = predict(bundle, manifest, split, protocol=options.protocol)
     results = [Result("Affekt", "crop", _score(mine, "Affekt", name, options), {})]
     for key in options.peers:
         peer = PEERS[key]

@@ -57,7 +57,7 @@ weights = "random"
 size = 64
 [streams.scene]
 share = "body"
-[geometry]
+[streams.geometry]
 use = true
 [heads.categories]
 [heads.vad]

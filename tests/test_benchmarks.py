@@ -80,4 +80,4 @@ def test_the_recipe_that_is_measured_is_one(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     named = {"out": '"out"', "manifest": '"set"', "features": '"features"'}
     recipe = parse_recipe(parse_toml(script("emotic_scale").RECIPE.format(**named)))
-    assert recipe.features.cache and recipe.heads.labels.keys() == {"categories", "vad"}
+    assert recipe.features.cache and recipe.heads.keys() == {"categories", "vad"}

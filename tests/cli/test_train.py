@@ -69,7 +69,7 @@ def test_a_divergence_is_one_line_and_exit_code_1(affekt: Program, recipe: Path)
     [
         ("run = 3", "run: expected a table, got 3"),
         ("run = [1]", "run: expected a table, got [1]"),
-        ('kind = "face"', "kind: no longer a key, leave it out: streams, "),
+        ('kind = "face"', "kind: no longer a key, leave it out: streams and heads"),
     ],
 )
 def test_a_recipe_that_is_no_recipe_is_one_line(

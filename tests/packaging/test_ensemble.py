@@ -13,18 +13,19 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from affekt.bundle import Bundle, MultiLabel, read_bundle, write_bundle
+from affekt.bundle import Bundle, MultiLabel, SingleLabel, read_bundle, write_bundle
 from affekt.cli.app import app
-from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.errors import BundleError, UsageError
 from affekt.evaluation.ensembles.candidates import name_candidates
 from affekt.evaluation.fitting.thresholds import break_even_thresholds
-from affekt.evaluation.reading.people import predict_people
+from affekt.evaluation.reading.predict import predict, predict_rows
+from affekt.inference.read.emotions import EmotionReader
 from affekt.inference.read.model import Model, Reading
 from affekt.inference.read.views import People
-from affekt.labels import CATEGORIES
+from affekt.labels import CATEGORIES, PRIMARY
 from affekt.packaging.ensemble import EnsembleOptions, make_ensemble, write_ensemble
-from affekt.results import BoxXyxy
+from affekt.results import BoxXyxy, Face
 
 WriteContext = Callable[..., Bundle]
 WritePeople = Callable[..., Manifest]
@@ -94,7 +95,7 @@ def test_what_is_alike_is_stored_once(made: Bundle) -> None:
 def test_the_mean_is_calibrated_on_the_split(
     made: Bundle, two: list[Bundle], drawn: Manifest
 ) -> None:
-    said = predict_people(Model(made, threads=1), drawn, "val")
+    said = predict_rows(Model(made, threads=1), drawn, "val")
     found = said.outputs["categories"]
     present = found.truth.any(axis=0)
     # a fitted shift makes the mean probability that of Platt's targets, one by one
@@ -179,3 +180,68 @@ def test_the_command_selects_and_reports(
     monkeypatch.setenv("AFFEKT_MODELS", str(folder))
     listed = runner.invoke(app, ["models"])
     assert listed.exit_code == 0 and "mean of two  (categories, vad, primary;" in listed.stdout
+
+
+def test_face_models_are_averaged_measured_and_used_as_one(
+    write_face_model: Callable[..., Bundle], write_faces: Callable[..., Manifest], tmp_path: Path
+) -> None:
+    """By the command line: choose, evaluate by group, compare, report, predict."""
+    labels = ("anger", "happiness", "neutral")
+    faces = write_faces(tmp_path / "faces", "drawn", labels, {"val": 4, "test": 3})
+    rows = [replace(r, groups={"gender": "MF"[i % 2]}) for i, r in enumerate(faces.rows())]
+    write_manifest(faces.path, rows, labels=faces.labels, root=".", note={})
+    one, other = (
+        write_face_model(tmp_path / name, labels=order, name=name, temperature=heat)
+        for name, order, heat in (("one", labels, 0.5), ("other", labels[::-1], 4.0))
+    )
+    out, runner = tmp_path / "both", CliRunner()
+    data = ["--data", str(faces.path), "--threads", "1"]
+    made = runner.invoke(
+        app, ["ensemble", str(one.folder), str(other.folder), *data, "--tta", "--select",
+              "--out", str(out), "-f", "json"],
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    report = json.loads(made.stdout)
+    assert report["n"] == 12 and report["labels"] == 3 and len(report["members"]) == 4
+    alone = [member["balanced_accuracy_alone"] for member in report["members"]]
+    assert report["balanced_accuracy"] >= max(alone) and "thresholds" not in report["notes"][0]
+
+    bundle = read_bundle(out)
+    head = bundle.info.outputs["primary"]
+    assert isinstance(head, SingleLabel) and head.labels == labels and head.temperature != 1
+    said = {b.info.name: predict(b, faces, "test", threads=1) for b in (bundle, one, other)}
+    weights = [report["members"][place]["weight"] for place in range(4)]
+    assert sum(weights) == pytest.approx(1)
+    evaluated = runner.invoke(app, ["evaluate", str(out), *data])
+    figures = json.loads(evaluated.stdout)
+    assert figures["n"] == 9 and {*figures["groups"]["gender"]} == {"F", "M"}
+    compared = runner.invoke(app, ["evaluate", str(out), str(one.folder), *data])
+    assert "balanced_accuracy" in json.loads(compared.stdout)["differences"]
+    page = tmp_path / "page.html"
+    shown = runner.invoke(app, ["report", "--model", str(out), *data, "--out", str(page)])
+    assert shown.exit_code == 0 and "balanced accuracy" in page.read_text().lower()
+    assert np.allclose(said["both"].outputs["primary"].predicted.sum(axis=1), 1)
+
+
+def test_the_mean_of_face_models_has_nothing_to_say_without_a_face(
+    write_face_model: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    models = [
+        write_face_model(tmp_path / name, name=name, temperature=heat)
+        for name, heat in (("one", 0.5), ("other", 4.0))
+    ]
+    info = replace(models[0].info, inputs={}, members={"one": 3, "other": 1})
+    info = replace(info, outputs={"primary": SingleLabel(PRIMARY)})
+    members = {candidate.name: candidate for candidate in name_candidates(models)}
+    bundle = write_ensemble(tmp_path / "mean", info, members, "# mean\n")
+    image = np.random.default_rng(0).integers(0, 256, (62, 80, 3), dtype=np.uint8)
+    people = People(image, BOXES, [Face((10.0, 10.0, 30.0, 36.0), 0.9), None])
+    means = []
+    for own in (*models, bundle):
+        reader = EmotionReader(own, threads=1)
+        assert reader.needs_face
+        seen, unseen = reader.read([reader.take(people)])
+        assert unseen.primary is None and unseen.spread is None and seen.primary is not None
+        means.append(np.array([*seen.primary.values()]))
+    np.testing.assert_allclose(means[2], (3 * means[0] + means[1]) / 4, atol=1e-6)
+    assert seen.spread is not None and seen.spread > 0

@@ -1,4 +1,4 @@
-"""``affekt ensemble``: several context models made into one bundle."""
+"""``affekt ensemble``: several models made into one bundle."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from affekt.output.sink import text_output
 
 def ensemble(
     *,
-    models: Annotated[list[str], typer.Argument(help="Context models: names or folders.")],
-    data: Annotated[
-        Path, typer.Option(help="Manifest of people to fit the ensemble on: file or folder.")
+    models: Annotated[
+        list[str], typer.Argument(help="Models of the same heads: names or folders.")
     ],
+    data: Annotated[Path, typer.Option(help="Manifest to fit the ensemble on: file or folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The ensemble's folder.")],
     select: Annotated[
         bool, typer.Option("--select", help="Choose the weights; without it all are equal.")
@@ -39,9 +39,10 @@ def ensemble(
         int | None, typer.Option(min=1, help="For the models; all cores by default.")
     ] = None,
 ) -> None:
-    """Average context models into one, and say what each adds."""
+    """Average models into one, and say what each adds."""
     from affekt.bundle import find_bundle  # noqa: PLC0415
     from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
+    from affekt.evaluation.reading.sets import kind_of  # noqa: PLC0415
     from affekt.packaging.ensemble import EnsembleOptions, make_ensemble  # noqa: PLC0415
     from affekt.report.markdown import to_markdown  # noqa: PLC0415
 
@@ -51,7 +52,7 @@ def ensemble(
     manifest = Manifest.open(data)
     options = EnsembleOptions(name, select, tta, split, threads)
     with text_output("-") as write:
-        with progress_bar("people") as progress:
+        with progress_bar(kind_of(manifest).noun) as progress:
             bundle, report = make_ensemble(bundles, out, manifest, options, progress)
         say(f"affekt: the ensemble is in {bundle.folder}")
         if kind is ReportFormat.JSON:

@@ -12,8 +12,8 @@ from affekt.evaluation.floors import Training, measure_floors
 from affekt.evaluation.groups import find_gaps, measure_groups
 from affekt.evaluation.measuring import measure_figures
 from affekt.evaluation.predictions import Predictions
+from affekt.evaluation.reading.predict import predict, read_training
 from affekt.evaluation.reading.rows import Progress
-from affekt.evaluation.reading.sets import predict, read_training
 from affekt.evaluation.resampling import Bootstrap
 
 

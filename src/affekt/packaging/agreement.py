@@ -13,9 +13,9 @@ from affekt.arrays import FloatArray32, IntArray, logit, softmax
 from affekt.bundle import Bundle, Dimensional, MultiLabel, OutputSpec, SingleLabel
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
+from affekt.data.manifests.targets import hard_labels
 from affekt.data.torch.dataset import RowDataset
 from affekt.data.torch.sample import collate
-from affekt.data.torch.targets import hard_labels
 from affekt.errors import BundleError
 from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
 from affekt.heads import Kind
@@ -93,7 +93,7 @@ def compare(draft: Bundle, network: Network, manifests: Sequence[Manifest]) -> C
         expected.append(_torch(network, dataset, batch))
     rows = np.concatenate([np.arange(dataset.items[i].first, dataset.items[i].last) for i in items])
     hard = {
-        name: hard_labels(dataset.rows, head.labels)[rows]
+        name: hard_labels(dataset.rows, name, head.labels)[rows]
         for name, head in network.spec.heads.items()
         if head.kind == Kind.SINGLE_LABEL
     }

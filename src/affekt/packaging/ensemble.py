@@ -1,19 +1,25 @@
-"""Several context models made into one bundle: weighed, calibrated, documented. Needs no torch."""
+"""Several models made into one bundle: weighed, calibrated, documented. Needs no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from affekt.arrays import logit
+import numpy as np
+
+from affekt.arrays import BoolArray, FloatArray, IntArray, logit
 from affekt.bundle import (
     CARD_FILE,
     INFO_FILE,
     MODEL_FILE,
     Bundle,
     BundleInfo,
+    Dimensional,
     MultiLabel,
+    OutputSpec,
+    SingleLabel,
     StreamSpec,
     describe,
     read_bundle,
@@ -25,16 +31,19 @@ from affekt.evaluation.ensembles.candidates import (
     Candidate,
     ask_candidates,
     name_candidates,
+    uncalibrated,
     unseen,
 )
 from affekt.evaluation.ensembles.judging import judge_candidates
 from affekt.evaluation.ensembles.report import EnsembleReport
 from affekt.evaluation.fitting.selection import mean_of_members
+from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
 from affekt.evaluation.predictions import Predictions
 from affekt.evaluation.reading.rows import Progress
-from affekt.heads import CATEGORIES_HEAD
+from affekt.heads import Kind
 from affekt.inference.read.model import Model
-from affekt.packaging.card import CONTEXT_LIMITS, USES
+from affekt.inference.read.outputs import SMALLEST
+from affekt.packaging.card import USES, limits_of
 from affekt.report.markdown import to_markdown
 from affekt.training.calibration import calibrate
 
@@ -68,17 +77,17 @@ def make_ensemble(
     options: EnsembleOptions,
     progress: Progress | None = None,
 ) -> tuple[Bundle, EnsembleReport]:
-    """Writes the weighted mean of context models as a bundle, and says what each of them adds.
+    """Writes the weighted mean of models as a bundle, and says what each of them adds.
 
     Nothing is written before all of them have been run; the bundle is opened in the end as any
     user would.
 
     Args:
-        bundles: that say categories, none an ensemble.
+        bundles: that say the same heads and labels, none an ensemble.
         out: the ensemble's folder, none of theirs.
-        manifest: of people with pictures.
+        manifest: of faces or people with pictures, whichever they read.
         options: see `EnsembleOptions`.
-        progress: called with the number of persons done and of all.
+        progress: called with the number of rows done and of all.
 
     Raises:
         UsageError: bundles that cannot be members, or an ``out`` that is one of them.
@@ -128,10 +137,11 @@ def ensemble_card(info: BundleInfo, report: EnsembleReport) -> str:
     return "\n".join(
         [
             f"# {info.name}\n",
-            f"Apparent emotion of a person in a picture: the weighted mean of {len(info.members)} "
-            f"models, each with a card of its own in {MEMBERS}/, calibrated again.{needs}\n",
+            "Apparent emotion of the people in a picture: the weighted mean of "
+            f"{len(info.members)} models, each with a card of its own in {MEMBERS}/, calibrated "
+            f"again.{needs}\n",
             f"Licence of the weights: {info.licence}\n",
-            f"{USES}\n{CONTEXT_LIMITS}",
+            f"{USES}\n{limits_of(info)}",
             "## How it was made\n",
             to_markdown(report),
             "",
@@ -167,23 +177,55 @@ def _description(
 ) -> BundleInfo:
     """What the bundle says of itself, with the calibration of the mean."""
     weights = [member.weight for member in report.members]
-    outputs = [own.outputs[CATEGORIES_HEAD] for own in unseen(said)]
-    mean = mean_of_members([output.predicted for output in outputs], weights)
-    labels = outputs[0].labels
-    fitted = calibrate(logit(mean), outputs[0].truth, labels)
+    kept = unseen(said)
     first = next(iter(members.values())).bundle.info
     licences = dict.fromkeys(member.bundle.info.licence for member in members.values())
     return BundleInfo(
         name=report.model,
         inputs={},
-        outputs=first.outputs
-        | {CATEGORIES_HEAD: MultiLabel(labels, fitted.platt, fitted.thresholds)},
+        outputs={name: _fitted(name, head, kept, weights) for name, head in first.outputs.items()},
         licence="; ".join(licences),
         borrowed=first.borrowed,
         needs=_needs(members),
         members=report.weights,
         training={"ensemble": report.to_dict()},
     )
+
+
+def _fitted(
+    name: str, head: OutputSpec, said: Sequence[Predictions], weights: Sequence[float]
+) -> OutputSpec:
+    """A head calibrated on what the members say together; as it is where nothing is true of it."""
+    if name not in said[0].outputs:
+        return uncalibrated(head)
+    outputs = [own.outputs[name] for own in said]
+    mean = mean_of_members([output.predicted for output in outputs], weights)
+    known = outputs[0].known
+    sources = np.array(said[0].sources)[known]
+    return _FITTERS[head.kind](head, mean[known], outputs[0].truth[known], sources)
+
+
+def _fit_single(head: SingleLabel, mean: FloatArray, truth: IntArray, sources: Any) -> SingleLabel:
+    logits = np.log(np.maximum(mean, SMALLEST))
+    temperature = fit_temperature(logits, truth, weights=source_weights(sources))
+    return SingleLabel(head.labels, round(temperature, 4))
+
+
+def _fit_multi(head: MultiLabel, mean: FloatArray, truth: BoolArray, sources: Any) -> MultiLabel:
+    fitted = calibrate(logit(mean), truth, head.labels)
+    return MultiLabel(head.labels, fitted.platt, fitted.thresholds)
+
+
+def _fit_nothing(head: Dimensional, mean: FloatArray, truth: Any, sources: Any) -> Dimensional:
+    return head
+
+
+_FITTERS: dict[str, Callable[..., OutputSpec]] = {
+    Kind.SINGLE_LABEL: _fit_single,
+    Kind.MULTI_LABEL: _fit_multi,
+    Kind.DIMENSIONAL: _fit_nothing,
+}
+"""By kind of head: from it, the mean, what is true and each row's source to the calibrated head."""
 
 
 def _needs(members: dict[str, Candidate]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import torch
 
 from affekt.bundle import FROM_BUNDLE
 from affekt.data.manifests.manifest import Manifest
-from affekt.data.torch.targets import targets_of
+from affekt.data.manifests.targets import targets_of
 from affekt.errors import BundleError, UsageError, nearest
 from affekt.heads import Kind
 from affekt.labels import PRIMARY

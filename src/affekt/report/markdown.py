@@ -78,6 +78,14 @@ def _(result: EnsembleReport) -> str:
     return "\n\n".join([*parts, *result.notes()])
 
 
+PLURALS = {
+    Kind.SINGLE_LABEL: "labels",
+    Kind.MULTI_LABEL: "categories",
+    Kind.DIMENSIONAL: "dimensions",
+}
+"""What the labels of each kind of head are called together."""
+
+
 def _few_first(result: Evaluation) -> list[str]:
     """Heads by the number of their labels, so that a long table comes last."""
     outputs = result.predictions.outputs
@@ -88,11 +96,12 @@ def _fitted_on(result: EnsembleReport) -> str:
     within = "" if result.unit == "row" else f" in {result.units} {result.unit}s"
     left_out = f" {result.leaked} whom training has seen are left out." if result.leaked else ""
     skipped = f" {skipped_line(result.skipped)}" if result.skipped else ""
+    labels = f"{result.present} of {result.labels} {PLURALS[result.chosen_by.kind]}"
     scale = " in percent" if result.chosen_by.scale.factor == 100 else ""
     return (
         f"{result.n} {result.noun}{within} of {result.data}, split {result.split}."
-        f"{left_out}{skipped} {result.chosen_by.title}{scale}, over the {result.present} of "
-        f"{result.labels} categories that somebody has there{_on_scale(result)}."
+        f"{left_out}{skipped} {result.chosen_by.title}{scale}, over the {labels} that somebody "
+        f"has there{_on_scale(result)}."
     )
 
 

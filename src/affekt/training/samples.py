@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from affekt.arrays import BoolArray
+from affekt.data.manifests.targets import hard_labels
 from affekt.data.torch.batches import fill_batches
 from affekt.data.torch.dataset import RowDataset
 from affekt.data.torch.sample import Sample, collate
-from affekt.data.torch.targets import hard_labels
 from affekt.heads import KINDS_OF_HEADS, Kind
 from affekt.training.features.store import FeatureStore
 from affekt.training.loading import batches_of, loader_of
@@ -85,7 +85,7 @@ class Subjects:
         """What is known of all subjects, or of some."""
         dataset = self.dataset
         hard = {
-            head: hard_labels(dataset.rows, labels)
+            head: hard_labels(dataset.rows, head, labels)
             for head, labels in dataset.heads.items()
             if KINDS_OF_HEADS[head] is Kind.SINGLE_LABEL
         }

@@ -18,10 +18,10 @@ from affekt.crops import crop_stream
 from affekt.data.augment.config import AugmentConfig
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.row import Row
+from affekt.data.manifests.targets import hard_labels, soft_target
 from affekt.data.torch import dataset as room
 from affekt.data.torch.dataset import RowDataset
 from affekt.data.torch.sample import GEOMETRY, Sample, collate
-from affekt.data.torch.targets import hard_labels, soft_target
 from affekt.errors import DataError, UsageError
 from affekt.geometry import person_geometry
 from affekt.labels import CATEGORIES
@@ -287,7 +287,10 @@ def test_rows_without_a_wanted_label_or_anything_to_see_are_left_out(tmp_path: P
     ]
     dataset = faces_of(tmp_path, rows)
     assert [row.id for row in dataset.rows] == ["2", "4"]
-    assert hard_labels(dataset.rows, LABELS).tolist() == [-1, -1]  # contempt is not told apart
+    assert hard_labels(dataset.rows, "primary", LABELS).tolist() == [
+        -1,
+        -1,
+    ]  # contempt is not told apart
     np.testing.assert_allclose(dataset.targets["primary"], [[0, 1, 0], [0.5, 0, 0.5]])
     with pytest.raises(DataError, match="no rows with a label of primary in the splits test"):
         faces_of(tmp_path, rows, "test")

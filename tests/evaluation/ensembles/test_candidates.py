@@ -21,8 +21,8 @@ from affekt.evaluation.ensembles.candidates import (
     unseen,
 )
 from affekt.evaluation.ensembles.judging import judge_candidates
-from affekt.evaluation.reading import people
-from affekt.evaluation.reading.people import predict_people
+from affekt.evaluation.reading import predict
+from affekt.evaluation.reading.predict import predict_rows
 from affekt.inference.read.model import Model
 from affekt.inference.read.views import People
 from affekt.media import ImageRgb
@@ -79,20 +79,20 @@ def test_each_says_what_it_says_alone(
     three: list[Bundle], drawn: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    real = people.read_row_picture
+    real = predict.read_row_picture
 
     def spy(manifest: Manifest, row: Row) -> ImageRgb:
         read.append(row.id)
         return real(manifest, row)
 
-    monkeypatch.setattr(people, "read_row_picture", spy)
+    monkeypatch.setattr(predict, "read_row_picture", spy)
     candidates = name_candidates(three)
     said = ask_candidates(candidates, drawn, threads=1)
     assert len(read) == 5  # pictures, not pictures times candidates
     assert [(own.seen, len(own), own.split) for own in said] == [(1, 9, "val")] * 3
     assert [(own.seen, len(own)) for own in unseen(said)] == [(0, 8)] * 3
     for bundle, own in zip(three, said, strict=True):
-        alone = predict_people(Model(bundle, threads=1), drawn, "val")
+        alone = predict_rows(Model(bundle, threads=1), drawn, "val")
         assert (own.ids, own.units) == (alone.ids, alone.units)
         for name, output in alone.outputs.items():
             found = own.outputs[name]
@@ -175,9 +175,12 @@ def test_a_model_of_folds_has_learned_from_validation_people(three: list[Bundle]
 def test_what_cannot_be_a_member_is_said(
     three: list[Bundle], tiny_bundle: Bundle, drawn: Manifest
 ) -> None:
-    with pytest.raises(UsageError, match="give one context model"):
+    with pytest.raises(UsageError, match="give one model"):
         name_candidates([])
-    with pytest.raises(UsageError, match="says primary; the members of an ensemble say categories"):
+    with pytest.raises(
+        UsageError,
+        match=r"says primary \(single-label, 7 labels\); the members of an ensemble say the same",
+    ):
         name_candidates([three[0], tiny_bundle])
     nested = Bundle(three[0].folder, replace(three[0].info, members={"a": 1.0}))
     with pytest.raises(UsageError, match="give the models that it was made from"):

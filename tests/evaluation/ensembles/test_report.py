@@ -10,6 +10,7 @@ import pytest
 
 from affekt.evaluation.ensembles.report import Addition, EnsembleReport, Judged, Member
 from affekt.evaluation.figures import PERCENT, Scale
+from affekt.heads import Kind
 
 NAN = float("nan")
 A = Member("a", "runs/a", False, 0.75, 0.5, 0.25, 1 / 3)
@@ -18,8 +19,10 @@ LEFT_OUT = Member("c", "runs/c", False, 0.0, NAN, 0.5, 2.0)
 REPORT = EnsembleReport(
     model="all", data="d", split="val", noun="persons", n=40, unit="picture", units=20, labels=26,
     present=25, leaked=2, skipped={"no face": 3}, selected=True,
-    chosen_by=Judged("map", "mAP", PERCENT, None), score=0.625, equal=0.5, held_out=0.5625,
-    error_of=Judged("vad_mae", "VAD error", Scale(1, 3), (1.0, 10.0)), error=2 / 3,
+    chosen_by=Judged("map", Kind.MULTI_LABEL, "mAP", PERCENT, None),
+    score=0.625, equal=0.5, held_out=0.5625,
+    error_of=Judged("vad_mae", Kind.DIMENSIONAL, "VAD error", Scale(1, 3), (1.0, 10.0)),
+    error=2 / 3,
     members=(A, B, LEFT_OUT), steps=(Addition("a", 0.5), Addition("b", 0.625), Addition("a", 0.6)),
     learned=(),
 )  # fmt: skip
@@ -34,7 +37,7 @@ def test_weights_are_of_those_in_it_and_each_step_says_what_it_adds() -> None:
 
 def test_plain_values_name_the_figure_that_was_chosen_by() -> None:
     found = json.loads(json.dumps(REPORT.to_dict(), allow_nan=False))
-    assert (found["n"], found["pictures"], found["categories"]) == (40, 20, 25)
+    assert (found["n"], found["pictures"], found["labels"]) == (40, 20, 25)
     assert (found["leaked"], found["skipped"], found["selected"]) == (2, {"no face": 3}, True)
     assert (found["map"], found["map_equal_weights"], found["map_held_out"], found["vad_mae"]) == (
         0.625, 0.5, 0.5625, 0.666667,
@@ -78,4 +81,7 @@ def test_what_was_fitted_and_trained_on_these_rows_is_said() -> None:
     assert note.startswith("The weights, calibration and thresholds were fitted on these 40 pers")
     chosen, trained = replace(REPORT, selected=False, learned=("a", "c")).notes()
     assert chosen.startswith("The calibration and thresholds were")
+    one_label = replace(REPORT.chosen_by, kind=Kind.SINGLE_LABEL)
+    (note,) = replace(REPORT, chosen_by=one_label).notes()
+    assert note.startswith("The weights and calibration were")
     assert trained.startswith("Trained on this split, as they say: a, c. ")

@@ -13,7 +13,7 @@ from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.row import SPLITS, Row
 from affekt.errors import BundleError, DataError, UsageError
 from affekt.evaluation.evaluate import compare, evaluate
-from affekt.evaluation.reading.faces import BATCH, predict_faces
+from affekt.evaluation.reading.predict import BATCH, predict
 from affekt.evaluation.resampling import Bootstrap
 from affekt.geometry import face_crop_matrix
 from affekt.inference.read.crop_model import CropModel
@@ -25,8 +25,8 @@ from fakes.rows import manifest_of as write
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
-N = BATCH + 30
-"""More than one batch."""
+N = BATCH + 62
+"""More than two batches."""
 
 FEW = Bootstrap(5)
 
@@ -159,7 +159,7 @@ def test_bad_calls_are_named(tiny_bundle, tiny_context, tmp_path):
         evaluate(tiny_bundle, manifest, "val")
     with pytest.raises(DataError, match="unknown split"):
         evaluate(tiny_bundle, manifest, "tset")
-    with pytest.raises(BundleError, match="says categories, vad; expected a single-label head"):
+    with pytest.raises(BundleError, match=r"says categories, vad; the faces of .* have primary"):
         evaluate(tiny_context, manifest)
 
 
@@ -185,7 +185,7 @@ def test_subjects_are_drawn_where_known_then_pictures_of_several_faces(
     faces = [face(i, "fear", **row) for i, row in enumerate(rows)]
     known = "subject" if unit == "subject" else "picture"
     manifest = manifest_of(tmp_path, faces, known)
-    said = predict_faces(CropModel(tiny_bundle), manifest, "test")
+    said = predict(tiny_bundle, manifest, "test")
     assert (said.unit, int(said.unit_of.max()) + 1) == (unit, units)
     figures = evaluate(tiny_bundle, manifest, bootstrap=FEW).to_dict()
     assert (figures["bootstrap"]["unit"], figures["bootstrap"]["units"]) == (unit, units)

@@ -15,14 +15,8 @@ from affekt.evaluation.evaluate import compare, evaluate, judge
 from affekt.evaluation.floors import Training
 from affekt.evaluation.metrics.multi_label import average_precision
 from affekt.evaluation.metrics.weighing import mean_over_labels
-from affekt.evaluation.reading import people as room
-from affekt.evaluation.reading.people import (
-    categories_of,
-    geometry_of,
-    predict_people,
-    training_people,
-    vad_of,
-)
+from affekt.evaluation.reading import predict as room
+from affekt.evaluation.reading.truths import geometry_of, training_rows, truth_of
 from affekt.evaluation.resampling import Bootstrap
 from affekt.geometry import person_geometry
 from affekt.inference.read.model import Model
@@ -99,7 +93,7 @@ def test_markdown_says_over_how_many_categories_the_mean_is(evaluation):
 def test_reading_in_batches_changes_nothing(tiny_context, manifest, evaluation, monkeypatch):
     calls = []
     monkeypatch.setattr(room, "BATCH", 5)
-    said = predict_people(
+    said = room.predict_rows(
         Model(tiny_context), manifest, "test", progress=lambda *done: calls.append(done)
     )
     expected = evaluation.predictions.outputs["categories"].predicted
@@ -151,15 +145,15 @@ def test_rows_become_arrays():
         "a#0", "Peace", width=100, height=50, box_xyxy=(0.0, 0.0, 50.0, 50.0), people=2
     )
     np.testing.assert_allclose(geometry_of([row]), person_geometry([row.person_xyxy], 100, 50, 2))
-    truth = categories_of([row], CATEGORIES)
+    truth = truth_of([row], "categories", CATEGORIES)
     assert truth.sum() == 1 and truth[0, CATEGORIES.index("Peace")]
-    assert np.isnan(vad_of([row])).all()
+    assert np.isnan(truth_of([row], "vad", VAD)).all()
 
 
 def test_too_few_training_persons_give_no_floor(write_drawn_people, tmp_path):
     labels = {"categories": CATEGORIES, "vad": VAD}
-    assert training_people(write_drawn_people(tmp_path / "few"), labels) is None
-    many = training_people(write_drawn_people(tmp_path / "many", {"train": (2,) * 30}), labels)
+    assert training_rows(write_drawn_people(tmp_path / "few"), labels) is None
+    many = training_rows(write_drawn_people(tmp_path / "many", {"train": (2,) * 30}), labels)
     assert len(many.geometry) == 60
     assert {name: own.shape for name, own in many.targets.items()} == {
         "categories": (60, 26),
@@ -184,7 +178,7 @@ def test_bad_calls_are_named(tiny_bundle, tiny_context, manifest, write_drawn_pe
     with pytest.raises(UsageError, match="protocols are for faces"):
         evaluate(tiny_context, manifest, protocol="majority")
     with pytest.raises(
-        BundleError, match=r"says primary; the people of .* have categories and vad"
+        BundleError, match=r"says primary; the persons of .* have categories and vad"
     ):
         evaluate(tiny_bundle, manifest)
     labels = write_drawn_people(tmp_path / "labels", {"test": (1,)}, labels_only=True)

@@ -34,7 +34,6 @@ from affekt.heads import KINDS_OF_HEADS, VAD_HEAD
 from affekt.labels import VAD
 from affekt.typed import shown
 
-HEADS = tuple(KINDS_OF_HEADS)
 PICTURE, SUBJECT = "picture", "subject"
 UNITS = (PICTURE, SUBJECT)
 """What a row's ``unit`` may name."""
@@ -55,8 +54,8 @@ def write_manifest(
         path: the file, or a folder that gets a ``manifest.parquet``.
         rows: checked by `affekt.data.manifests.row.check_row`; those of one picture one after
             the other.
-        labels: what there are labels of: of the heads ``primary``, ``categories`` and ``vad``
-            those that the set has, each with its names.
+        labels: what there are labels of: those heads of `affekt.heads.KINDS_OF_HEADS` that the
+            set has, each with its names.
         root: the folder that relative paths start from; itself relative to the manifest's.
         note: where the set comes from and how it was prepared, or what gives that in the end.
         unit: what the rows' ``unit`` names, ``picture`` or ``subject``.
@@ -176,10 +175,10 @@ def _labels(file: Path, heads: Any) -> dict[str, tuple[str, ...]]:
 def _check_labels(file: Path, labels: Labels) -> None:
     where = f"{file}: its metadata 'labels'"
     if not labels:
-        raise DataError(f"{where} names no head, expected some of {', '.join(HEADS)}")
+        raise DataError(f"{where} names no head, expected some of {', '.join(KINDS_OF_HEADS)}")
     for head, names in labels.items():
-        if head not in HEADS:
-            raise DataError(f"{where}: unknown head {shown(head)}: {nearest(head, HEADS)}")
+        if head not in KINDS_OF_HEADS:
+            raise DataError(f"{where}: unknown head {shown(head)}: {nearest(head, KINDS_OF_HEADS)}")
         if not names or not all(isinstance(name, str) and name for name in names):
             raise DataError(f"{where}: {head} is not a list of names")
         twice = next((name for name in names if names.count(name) > 1), None)

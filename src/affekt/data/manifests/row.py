@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from affekt.data.manifests.locations import location_problem
 from affekt.errors import DataError, nearest
-from affekt.heads import CATEGORIES_HEAD, PRIMARY_HEAD
+from affekt.heads import CATEGORIES_HEAD, KINDS_OF_HEADS, PRIMARY_HEAD, VAD_HEAD, Kind
 from affekt.labels import VAD, VAD_RANGE
 from affekt.results import BoxXyxy, Face
 from affekt.typed import shown
@@ -25,6 +25,9 @@ FARTHEST = 1_000_000
 
 Labels = Mapping[str, tuple[str, ...]]
 """What a manifest's rows have labels of: head to its names, in order."""
+
+OWN_FIELDS = (PRIMARY_HEAD, CATEGORIES_HEAD, VAD_HEAD)
+"""The heads whose labels a row has fields for; those of any other head are in ``others``."""
 
 Vad = tuple[float, float, float]
 """Valence, arousal, dominance, each from 1 to 10."""
@@ -67,6 +70,7 @@ class Row:
         categories: the marked ones, of all annotators together; None where nobody was asked.
         vad: combined over the annotators, None where there is none.
         votes: of single annotators, where the set gives them.
+        others: labels of further heads: by head, label to share, 1 for a mark, or value.
         unit: what rows share that are no independent samples: the subject where the set knows
             who is who, else the picture. None where that is the medium.
         groups: to measure by, such as gender and age as the set states them; never an input.
@@ -91,6 +95,7 @@ class Row:
     categories: tuple[str, ...] | None = None
     vad: Vad | None = None
     votes: tuple[Vote, ...] = ()
+    others: dict[str, dict[str, float]] = field(default_factory=dict)
     unit: str | None = None
     groups: dict[str, str] = field(default_factory=dict)
     leak: str | None = None
@@ -119,8 +124,8 @@ class Row:
 
     @property
     def picture(self) -> str:
-        """What the rows of one picture share, with or without its file."""
-        return self.medium or self.unit or self.id
+        """What the rows of one picture share, with or without its file; a packed one is its own."""
+        return self.medium or (self.id if self.content else self.unit) or self.id
 
 
 def check_row(row: Row, labels: Labels) -> None:
@@ -160,6 +165,7 @@ def _name_problem(row: Row, labels: Labels) -> str | None:
         given += [(CATEGORIES_HEAD, name) for name in said.categories]
         if said.vad is not None and not all(low <= value <= high for value in said.vad):
             return f"{', '.join(VAD)} {said.vad} are not numbers from {low:g} to {high:g}"
+    given += [(head, name) for head, said in row.others.items() for name in said]
     for head, name in given:
         known = labels.get(head, ())
         if name not in known:
@@ -176,10 +182,20 @@ def _use_problem(row: Row, labels: Labels) -> str | None:
         return "neither the person's box nor a picture with a face"
     if row.span_s is not None and not 0 <= row.span_s[0] < row.span_s[1] < math.inf:
         return f"the span {row.span_s} is not two rising numbers of seconds"
-    if row.shares:
-        return _shares_problem(row.shares)
-    said = row.categories is not None or row.vad is not None
-    return None if said else f"it has no label of {' or '.join(labels)}"
+    said = row.shares or row.categories is not None or row.vad is not None or row.others
+    if not said:
+        return f"it has no label of {' or '.join(labels)}"
+    return _said_problem(row)
+
+
+def _said_problem(row: Row) -> str | None:
+    problem = _shares_problem(row.shares) if row.shares else None
+    for head, said in row.others.items():
+        if KINDS_OF_HEADS[head] is Kind.SINGLE_LABEL:
+            problem = problem or _shares_problem(said)
+        elif not all(math.isfinite(value) for value in said.values()):
+            problem = problem or f"{head} is {said}, expected finite numbers"
+    return problem
 
 
 def _shares_problem(shares: Mapping[str, float]) -> str | None:

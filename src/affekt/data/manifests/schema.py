@@ -1,7 +1,7 @@
 """Rows as they stand in a Parquet file, and back.
 
-Shares stand in one column ``p_<label>`` per label, all other labels by their names, so nothing
-depends on an order of columns.
+Shares stand in one column ``p_<label>`` per label, all other labels by their names, those of
+further heads in one column ``labels_<head>`` each, so nothing depends on an order of columns.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from affekt.data.manifests.row import Labels, Row, Vad, Vote
+from affekt.data.manifests.row import OWN_FIELDS, Labels, Row, Vad, Vote
 from affekt.errors import DataError, MissingExtraError, one_line
 from affekt.heads import PRIMARY_HEAD
 from affekt.labels import VAD
@@ -48,6 +48,8 @@ def schema_of(labels: Labels) -> Any:
     fields += [pa.field("votes", pa.list_(vote), nullable=False)]
     group = pa.struct([pa.field("name", pa.string()), pa.field("value", pa.string())])
     fields += [pa.field("groups", pa.list_(group), nullable=False)]
+    said = pa.struct([pa.field("name", pa.string()), pa.field("value", pa.float64())])
+    fields += [pa.field(f"labels_{head}", pa.list_(said)) for head in _others(labels)]
     return pa.schema(fields)
 
 
@@ -66,6 +68,7 @@ def to_record(row: Row, labels: Labels) -> dict[str, Any]:
         ],
         "groups": [{"name": name, "value": value} for name, value in row.groups.items()],
         "face": None if row.face is None else _face_record(row.face),
+        **{f"labels_{head}": _said_record(row.others.get(head)) for head in _others(labels)},
     }
 
 
@@ -91,6 +94,7 @@ def from_record(record: dict[str, Any], labels: Labels, file: Path) -> Row:
 def _row(record: dict[str, Any], labels: Labels) -> Row:
     shares = {name: record[f"p_{name}"] for name in labels.get(PRIMARY_HEAD, ())}
     marked = record["categories"]
+    others = {head: record[f"labels_{head}"] for head in _others(labels)}
     span = _floats(record, _SPAN)
     return Row(
         **{name: record[name] for name in (*_STATED, *_PLAIN)},
@@ -101,8 +105,21 @@ def _row(record: dict[str, Any], labels: Labels) -> Row:
         categories=None if marked is None else tuple(marked),
         vad=_vad(record),
         votes=tuple(Vote(tuple(vote["categories"]), _vad(vote)) for vote in record["votes"]),
+        others={head: _said(own) for head, own in others.items() if own is not None},
         groups={_text(group["name"]): _text(group["value"]) for group in record["groups"]},
     )
+
+
+def _others(labels: Labels) -> list[str]:
+    return [head for head in labels if head not in OWN_FIELDS]
+
+
+def _said_record(said: dict[str, float] | None) -> list[dict[str, Any]] | None:
+    return None if said is None else [{"name": n, "value": v} for n, v in said.items()]
+
+
+def _said(record: list[dict[str, Any]]) -> dict[str, float]:
+    return {_text(one["name"]): float(one["value"]) for one in record}
 
 
 def _named(names: tuple[str, ...], values: tuple[float, ...] | None) -> dict[str, float | None]:
@@ -119,7 +136,7 @@ def _floats(record: dict[str, Any], names: tuple[str, ...]) -> tuple[float, ...]
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError("a group without a name")
+        raise TypeError("a value without a name")
     return value
 
 

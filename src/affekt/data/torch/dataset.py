@@ -20,8 +20,8 @@ from affekt.data.augment.draw import draw
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_face_crop, read_row_picture
 from affekt.data.manifests.row import Row
+from affekt.data.manifests.targets import Heads, target_of, targets_of
 from affekt.data.torch.sample import Sample
-from affekt.data.torch.targets import Heads, target_of, targets_of
 from affekt.data.torch.views import VIEWS, Look
 from affekt.errors import DataError, UsageError, nearest
 from affekt.media import ImageRgb

@@ -1,4 +1,4 @@
-"""Candidates for an ensemble of context models: what they say in one reading of the pictures."""
+"""Candidates for an ensemble: what each of them says, in one reading of the pictures."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from affekt.bundle import Bundle, BundleInfo, MultiLabel, OutputSpec
+from affekt.bundle import Bundle, MultiLabel, OutputSpec, SingleLabel
 from affekt.data.manifests.manifest import Manifest
 from affekt.errors import DataError, UsageError
 from affekt.evaluation.predictions import Predictions
-from affekt.evaluation.reading.people import predict_people
+from affekt.evaluation.reading.predict import check_heads, predict_rows
 from affekt.evaluation.reading.rows import Progress
-from affekt.heads import CATEGORIES_HEAD
 from affekt.inference.read.model import MembersReading, Model, ModelInputs, Reading
 from affekt.inference.read.outputs import combine_heads
 from affekt.inference.read.views import People
@@ -41,7 +40,7 @@ def name_candidates(bundles: Sequence[Bundle], *, mirrored: bool = False) -> tup
     """The bundles as candidates, each under a name of its own.
 
     Args:
-        bundles: that say categories, none an ensemble.
+        bundles: that say the same heads and labels, none an ensemble.
         mirrored: whether each that sees pixels is also a candidate mirrored, as test-time
             augmentation.
 
@@ -71,36 +70,36 @@ def ask_candidates(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> list[Predictions]:
-    """What every candidate says of the people of a split, all in the same order.
+    """What every candidate says of the rows of a split, all in the same order.
 
     Each picture is decoded once, and what candidates see and encode alike is encoded once.
 
     Args:
-        candidates: of context models with the same labels.
-        manifest: of people with pictures.
+        candidates: that say the same heads and labels.
+        manifest: that has labels of some of these heads.
         split: of the manifest.
         threads: for the networks; all cores by default.
         progress: called after every batch.
 
     Raises:
-        BundleError: a candidate that cannot be run.
+        BundleError: a candidate that cannot be run, or says nothing of what is true of the rows.
         DataError: nobody can be scored.
     """
     first = candidates[0].bundle
-    info = replace(first.info, name="candidates", inputs={}, files={}, members={"all": 1.0})
+    check_heads(first, manifest)
+    outputs = {name: uncalibrated(head) for name, head in first.info.outputs.items()}
+    info = replace(first.info, inputs={}, outputs=outputs, files={}, members={"all": 1.0})
     parts = [(candidate.bundle, 1.0) for candidate in candidates]
-    recorder = _Recorder(Model(Bundle(first.folder, _uncalibrated(info)), threads, parts))
-    everybody = predict_people(recorder, manifest, split, progress=progress)
+    recorder = _Recorder(Model(Bundle(first.folder, info), threads, parts))
+    everybody = predict_rows(recorder, manifest, split, progress=progress)
     return [_said_by(everybody, recorder, place) for place in range(len(parts))]
 
 
-def _uncalibrated(info: BundleInfo) -> BundleInfo:
-    """An ensemble whose mean stays as it is."""
-    heads = {
-        name: replace(head, platt={}, thresholds={}) if isinstance(head, MultiLabel) else head
-        for name, head in info.outputs.items()
-    }
-    return replace(info, outputs=heads)
+def uncalibrated(head: OutputSpec) -> OutputSpec:
+    """The same head of an ensemble whose mean stays as it is."""
+    if isinstance(head, MultiLabel):
+        return replace(head, platt={}, thresholds={})
+    return replace(head, temperature=1.0) if isinstance(head, SingleLabel) else head
 
 
 def unseen(said: Sequence[Predictions]) -> list[Predictions]:
@@ -160,21 +159,32 @@ class _Recorder:
 
 def _check_kinds(bundles: Sequence[Bundle]) -> None:
     if not bundles:
-        raise UsageError("an ensemble of nothing: give one context model at least")
+        raise UsageError("an ensemble of nothing: give one model at least")
+    first = bundles[0]
     for bundle in bundles:
         if bundle.info.members:
             raise UsageError(
                 f"{bundle.folder}: an ensemble itself; give the models that it was made from"
             )
-        if CATEGORIES_HEAD not in bundle.info.outputs:
+        if _says(bundle) != _says(first):
             raise UsageError(
-                f"{bundle.folder}: says {', '.join(bundle.info.outputs)}; the members of an "
-                f"ensemble say {CATEGORIES_HEAD}, as context models do"
+                f"{bundle.folder}: says {_in_words(bundle)}; the members of an ensemble say the "
+                f"same, and {first.folder} says {_in_words(first)}"
             )
     folders = [bundle.folder.resolve() for bundle in bundles]
     for bundle in bundles:
         if folders.count(bundle.folder.resolve()) > 1:
             raise UsageError(f"{bundle.folder}: given more than once; give each model once")
+
+
+def _says(bundle: Bundle) -> dict[str, tuple[str, frozenset[str]]]:
+    heads = bundle.info.outputs.items()
+    return {name: (head.kind, frozenset(head.labels)) for name, head in heads}
+
+
+def _in_words(bundle: Bundle) -> str:
+    heads = bundle.info.outputs.items()
+    return ", ".join(f"{name} ({head.kind}, {len(head.labels)} labels)" for name, head in heads)
 
 
 def _names(given: Sequence[str]) -> list[str]:

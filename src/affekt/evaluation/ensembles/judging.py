@@ -96,7 +96,7 @@ class _Judge:
     def judged(self) -> Judged:
         title = self.figure.title.format(head=self.output.title)
         key = (self.figure.key or self.figure.name).format(head=self.head)
-        return Judged(key, title, self.figure.scale, self.output.range)
+        return Judged(key, self.output.kind, title, self.figure.scale, self.output.range)
 
     def metric(self, truth: npt.NDArray[Any], predicted: FloatArray) -> float:
         """The figure of predictions (n, k)."""

@@ -14,6 +14,7 @@ import numpy as np
 from affekt.evaluation.figures import Scale
 from affekt.evaluation.measuring import plain
 from affekt.evaluation.predictions import ROW
+from affekt.heads import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,14 @@ class Judged:
 
     Attributes:
         key: in JSON.
+        kind: of its head.
         title: in tables.
         scale: in tables.
         bounds: of the head's dimensions, where it has any.
     """
 
     key: str
+    kind: Kind
     title: str
     scale: Scale
     bounds: tuple[float, float] | None
@@ -127,11 +130,13 @@ class EnsembleReport:
 
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the figures."""
-        fitted = "weights, calibration and thresholds" if self.selected else (
-            "calibration and thresholds")  # fmt: skip
+        fitted = ["weights"] if self.selected else []
+        fitted += ["calibration"]
+        fitted += ["thresholds"] if self.chosen_by.kind is Kind.MULTI_LABEL else []
         notes = [
-            f"The {fitted} were fitted on these {self.n} {self.noun}, so figures of the ensemble "
-            f"on them are optimistic; measure it on {self.noun} that nothing was chosen on."
+            f"The {_listed(fitted)} were fitted on these {self.n} {self.noun}, so figures of the "
+            "ensemble on them are optimistic; measure it on "
+            f"{self.noun} that nothing was chosen on."
         ]
         if self.held_out is not None and self.held_out <= self.equal:
             row = self.noun.removesuffix("s")
@@ -156,7 +161,7 @@ class EnsembleReport:
             "split": self.split,
             "n": self.n,
             f"{self.unit}s": self.units,
-            "categories": self.present,
+            "labels": self.present,
             "leaked": self.leaked,
             "skipped": self.skipped,
             "selected": self.selected,
@@ -171,6 +176,16 @@ class EnsembleReport:
             ],
             "notes": list(self.notes()),
         }
+
+
+def _listed(words: list[str]) -> str:
+    """Words as a sentence has them.
+
+    >>> _listed(["weights", "calibration", "thresholds"]), _listed(["calibration"])
+    ('weights, calibration and thresholds', 'calibration')
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _member(member: Member, key: str, error: Judged | None) -> dict[str, Any]:

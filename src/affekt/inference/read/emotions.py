@@ -60,8 +60,14 @@ class EmotionReader:
             values = reading.values[name][row]
             if not np.isnan(values).any():
                 fields |= FIELDS[name][1](head, _by_label(head.labels, values))
-        spread = None if reading.spread is None else float(reading.spread[row])
-        return Emotion(**fields, spread=spread)
+        return Emotion(**fields, spread=_spread(reading, row))
+
+
+def _spread(reading: Reading, row: int) -> float | None:
+    """None of one model, and of a person of whom nothing is said."""
+    if reading.spread is None or np.isnan(reading.spread[row]):
+        return None
+    return float(reading.spread[row])
 
 
 def _primary(head: SingleLabel, said: dict[str, float]) -> dict[str, Any]:

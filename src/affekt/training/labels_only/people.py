@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from affekt.data.manifests.manifest import Manifest
+from affekt.data.manifests.targets import Heads
 from affekt.data.torch.dataset import RowDataset
 from affekt.data.torch.sample import GEOMETRY, Sample, collate
-from affekt.data.torch.targets import Heads
 from affekt.errors import DataError
 from affekt.heads import CATEGORIES_HEAD, VAD_HEAD
 from affekt.training.labels_only.teacher import LabelTeacher
