@@ -102,3 +102,46 @@ def test_the_scene_without_the_person_shows_no_pixel_of_them(picture: ImageRgb) 
 def test_what_does_not_exist_is_refused(streams: dict[str, StreamSpec], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         check_streams(streams)
+
+
+@pytest.mark.parametrize(
+    ("box", "blanked"),
+    [
+        ((1.0, 1.0, 2.0, 2.0), (1, 1, 2, 2)), ((1.9, 1.9, 2.1, 2.1), (1, 1, 3, 3)),
+        ((0.5, 0.5, 0.6, 0.6), (0, 0, 1, 1)), ((-5.0, -5.0, 0.1, 99.0), (0, 0, 1, 40)),
+        ((58.0, 38.5, 99.0, 99.0), (58, 38, 60, 40)), ((3.0, 3.0, 3.0, 9.0), (3, 3, 3, 9)),
+    ],
+)  # fmt: skip
+def test_every_pixel_that_a_box_touches_is_blanked(
+    picture: ImageRgb, box: tuple[float, ...], blanked: tuple[int, ...]
+) -> None:
+    expected = picture.copy()
+    x1, y1, x2, y2 = blanked
+    expected[y1:y2, x1:x2] = (255, 128, 1)
+    np.testing.assert_array_equal(blank_box(picture, box, (1.0, 0.5, 0.005)), expected)
+
+
+@pytest.mark.parametrize("kind", ["face", "body", "scene"])
+def test_a_mirrored_matrix_starts_at_the_right(kind: str) -> None:
+    spec = replace(FACE_SPEC if kind == "face" else SPEC, kind=kind)
+    plain = stream_matrix(spec, (60, 40), BOX, FACE)
+    mirrored = stream_matrix(replace(spec, flip=True), (60, 40), BOX, FACE)
+    assert plain is not None and mirrored is not None
+    for x, y in ((0, 0), (16, 0), (5, 11)):
+        np.testing.assert_allclose(mirrored @ (x, y, 1), plain @ (16 - x, y, 1), atol=1e-9)
+
+
+def test_a_body_needs_a_box_and_a_face_a_face_and_a_scene_neither(picture: ImageRgb) -> None:
+    assert stream_matrix(SPEC, (60, 40), None, FACE) is None
+    assert stream_matrix(FACE_SPEC, (60, 40), BOX, None) is None
+    scene = replace(SPEC, kind="scene", blank_person=True)
+    shown, plain = (crop_stream(picture, spec, None, None) for spec in (
+        scene, replace(scene, blank_person=False)
+    ))  # fmt: skip
+    np.testing.assert_array_equal(shown, plain)
+
+
+def test_a_face_without_landmarks_is_not_turned() -> None:
+    plain = stream_matrix(FACE_SPEC, (60, 40), BOX, Face(FACE.box_xyxy, 0.9))
+    assert plain is not None
+    np.testing.assert_allclose(plain[:, :2], [[0.75, 0], [0, 0.75]])

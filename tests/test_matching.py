@@ -6,6 +6,7 @@ import itertools
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,3 +76,24 @@ def test_no_face_twice_none_outside_and_none_left_that_fits(
 def test_costs_by_hand() -> None:
     costs = face_costs([(0, 0, 100, 200)], [(40, 20, 60, 40), (-10, 0, 30, 40), (90, 0, 130, 40)])
     assert np.allclose(costs[0, :2], [0.1, 0.25 + 0.4]) and math.isinf(costs[0, 2])
+
+
+@pytest.mark.parametrize(
+    ("person", "found", "cost"),
+    [
+        ((100, 50, 140, 150), (110, 50, 130, 75), 0.0),
+        ((100, 50, 140, 150), (100, 50, 120, 75), 0.25),  # a quarter of the width aside
+        ((100, 50, 140, 150), (110, 100, 130, 125), 0.5),  # half the height down
+        ((100, 50, 140, 150), (110, 40, 130, 65), 0.1 + 0.4),  # and 0.4 of it outside
+        ((100, 50, 140, 150), (110, 39.9, 130, 64.9), math.inf),
+        ((100, 50, 140, 150), (92, 50, 112, 75), 0.4 + 18 / 40),
+        ((100, 50, 140, 150), (91.9, 50, 111.9, 75), math.inf),
+        ((100, 50, 100.5, 50.5), (100, 50, 100.5, 50.5), 0.0),
+        ((100, 50, 100.5, 50.5), (100.1, 50.1, 100.4, 50.5), 0.2),
+        ((7, 7, 7, 7), (7, 7, 7, 7), math.inf),
+    ],
+)
+def test_a_cost_is_shares_of_the_face_and_of_the_person(
+    person: BoxXyxy, found: BoxXyxy, cost: float
+) -> None:
+    assert face_costs([person], [found]).tolist() == [[pytest.approx(cost)]]

@@ -92,3 +92,52 @@ def test_what_cannot_be_compared_is_named():
     fewer = replace(people, outputs={"vad": people.outputs["vad"]})
     with pytest.raises(DataError, match=r"categories of a is Affection.* of b nothing"):
         comparison(people, fewer)
+
+
+@pytest.mark.parametrize(
+    ("difference", "samples", "p"),
+    [
+        (0.3, [0.2, 0.3, 0.4], 0.5),  # none is further: one is added
+        (0.3, [0.0, 0.3, 0.6], 1.0),  # one at each end
+        (0.3, [0.59, 0.3, 0.6], 1.0),
+        (0.3, [0.2] * 39, 0.05),
+        (0.3, [0.2] * 38 + [0.6], 0.1),
+        (-0.3, [-0.2] * 38 + [-0.6], 0.1),
+        (0.3, [np.nan, 0.2, np.nan, 0.3, 0.4], 0.5),
+        (0.3, [np.nan], np.nan),
+        (np.nan, [0.3], np.nan),
+        (0.0, [0.0, 0.0], 1.0),
+    ],
+)
+def test_p_is_twice_the_share_of_draws_beyond_the_mirrored_0(difference, samples, p):
+    assert p_value(difference, np.array(samples)) == pytest.approx(p, nan_ok=True)
+
+
+def test_rows_and_truth_must_be_the_same():
+    said = said_of_fruit(20)
+    other = with_predicted(said, "shape", truth=~said.outputs["shape"].truth)
+    for wrong in (other, replace(said, ids=("x", *said.ids[1:]))):
+        with pytest.raises(DataError, match="compare models"):
+            comparison(said, wrong)
+    fewer = {name: said.outputs[name] for name in ("fruit", "scale")}
+    for a, b in ((said, replace(said, outputs=fewer)), (replace(said, outputs=fewer), said)):
+        with pytest.raises(DataError, match=r"shape of a is .*compare models of the same heads"):
+            comparison(a, b)
+
+
+def test_each_labels_line_is_of_that_label():
+    a, b = said_of_fruit(60), said_of_fruit(60, skill=3, seed=2)
+    found = comparison(a, b, 20).differences
+    errors = [
+        np.abs(said.outputs["scale"].predicted - said.outputs["scale"].truth).mean()
+        for said in (a, b)
+    ]
+    line = found["scale_mae.weight"]
+    assert (line.a, line.b) == pytest.approx(errors)
+    assert line.difference.value == pytest.approx(errors[1] - errors[0])
+    aps = [average_precision(said.outputs["shape"].truth, said.outputs["shape"].predicted)
+           for said in (a, b)]  # fmt: skip
+    for j, label in enumerate(("long", "round")):
+        line = found[f"ap.{label}"]
+        assert (line.a, line.b) == pytest.approx((aps[0][j], aps[1][j]))
+        assert line.title == f"AP {label} (%)"

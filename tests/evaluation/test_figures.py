@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from affekt.evaluation.figures import FIGURES, MAIN, Use, entries, measure
+from affekt.evaluation.figures import FIGURES, MAIN, Figure, Use, entries, measure
 from affekt.evaluation.metrics.weighing import mean_over_labels
 from affekt.heads import Kind
 from fakes.predictions import said_of_faces, said_of_fruit, said_of_people
@@ -78,3 +78,51 @@ def test_models_are_chosen_by_what_grows_with_skill() -> None:
             outputs = said_of_fruit(skill=skill).outputs
             scores.append(measure(outputs, [key], np.ones((1, 90)))[key][0])
         assert all(a <= b for a, b in pairwise(scores))
+
+
+GIVEN = {
+    Use.COMPARISON: {
+        Kind.SINGLE_LABEL: "accuracy balanced_accuracy ece nll recall f1",
+        Kind.MULTI_LABEL: "map map_official jaccard f1 ece ece_mean ap",
+        Kind.DIMENSIONAL: "mae ccc",
+    },
+    Use.GROUPS: {
+        Kind.SINGLE_LABEL: "accuracy balanced_accuracy nll",
+        Kind.MULTI_LABEL: "map above_chance jaccard",
+        Kind.DIMENSIONAL: "mean_mae",
+    },
+    Use.GAPS: {
+        Kind.SINGLE_LABEL: "balanced_accuracy nll",
+        Kind.MULTI_LABEL: "above_chance jaccard",
+        Kind.DIMENSIONAL: "mean_mae",
+    },
+}
+
+
+@pytest.mark.parametrize("use", GIVEN)
+@pytest.mark.parametrize("kind", [*Kind])
+def test_where_each_figure_is_given(use: Use, kind: Kind) -> None:
+    assert [name for name, own in FIGURES[kind].items() if own.use & use] == GIVEN[use][
+        kind
+    ].split()
+
+
+def written(figure: Figure, value: float) -> str:
+    return f"{figure.scale.factor * value:.{figure.scale.digits}f}{figure.scale.unit}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "text"),
+    [
+        (Kind.SINGLE_LABEL, "accuracy", "12.3 (%)"), (Kind.SINGLE_LABEL, "ece", "0.123"),
+        (Kind.SINGLE_LABEL, "nll", "0.123 (nats)"), (Kind.MULTI_LABEL, "map", "12.3 (%)"),
+        (Kind.MULTI_LABEL, "f1_per_category", "0.12"), (Kind.DIMENSIONAL, "mae", "0.12"),
+    ],
+)  # fmt: skip
+def test_a_figure_is_written_with_the_digits_it_deserves(kind: Kind, name: str, text: str) -> None:
+    assert written(FIGURES[kind][name], 0.1234) == text
+
+
+def test_what_tables_show_without_an_interval() -> None:
+    brief = {own.name for figures in FIGURES.values() for own in figures.values() if own.brief}
+    assert brief == {"ap_official", "f1_per_category", "ece_per_category"}

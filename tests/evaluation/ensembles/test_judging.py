@@ -43,6 +43,7 @@ def test_selection_is_never_below_the_best_on_its_own_rows(make) -> None:
 def test_faces_are_chosen_by_balanced_accuracy() -> None:
     said = [said_of_faces(seed=seed) for seed in range(3)]
     report = judged(said, select=False)
+    assert list(report.weights.values()) == [1 / 3] * 3
     members = np.arange(120) > 0  # training has seen the first
     outputs = [own.outputs["primary"].part(members) for own in said]
     for member, output in zip(report.members, outputs, strict=True):

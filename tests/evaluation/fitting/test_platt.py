@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from affekt.errors import DataError
-from affekt.evaluation.fitting.platt import fit_platt
+from affekt.evaluation.fitting.platt import MIN_SCALE, fit_platt, fit_sigmoid
 
 
 def platt_targets(truth):
@@ -48,6 +48,7 @@ def test_platt_stays_finite_and_keeps_the_order():
         assert 1 / 103 < p.mean() < 102 / 103
         assert p.mean() == pytest.approx(platt_targets(truth).mean(), abs=0.02)
     assert all(np.isfinite(fit_platt([2.0, 2.0], [True, False])))
+    assert all(np.isfinite(fit_platt([2.0], [True])))
 
 
 def test_platt_names_bad_input():
@@ -55,3 +56,31 @@ def test_platt_names_bad_input():
         fit_platt([np.inf], [True])
     with pytest.raises(DataError, match=r"truth of shape \(2,\)"):
         fit_platt([1.0], [True, False])
+
+
+@pytest.mark.parametrize(
+    ("logits", "truth"), [([], []), ([[1.0]], [[True]]), ([np.nan], [True]), ([1.0, 2.0], [True])]
+)
+def test_logits_are_finite_numbers_one_a_row(logits, truth):
+    with pytest.raises(DataError, match=r"give \(n,\) for both"):
+        fit_platt(logits, truth)
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 8.0])
+def test_the_scale_has_an_end_where_logits_mislead(spread):
+    logits = spread * np.array([-1.0, 1.0] * 50)
+    scale, _ = fit_platt(logits, logits < 0)
+    assert scale == pytest.approx(MIN_SCALE / spread) and MIN_SCALE == 0.01
+
+
+def test_equal_logits_say_the_share_of_positives():
+    scale, shift = fit_platt([3.0] * 10, [True] * 4 + [False] * 6)
+    target = (4 * 5 / 6 + 6 * 1 / 8) / 10
+    assert 1 / (1 + np.exp(-(3 * scale + shift))) == pytest.approx(target, abs=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(0.5, -2.0), (3.0, 1.0), (1.0, 0.0)])
+def test_a_sigmoid_is_found_again(scale, shift):
+    logits = np.linspace(-3, 4, 20)
+    found = fit_sigmoid(logits, 1 / (1 + np.exp(-(scale * logits + shift))))
+    assert found == pytest.approx((scale, shift), abs=1e-4)

@@ -6,7 +6,7 @@ import torch
 from scipy.special import softmax
 
 from affekt.errors import DataError
-from affekt.evaluation.fitting.temperature import fit_temperature, source_weights
+from affekt.evaluation.fitting.temperature import TEMPERATURES, fit_temperature, source_weights
 from affekt.evaluation.metrics.single_label import expected_calibration_error
 
 
@@ -77,8 +77,31 @@ def test_source_weights_make_sources_count_alike():
         ([[0.0, 1.0]], [0, 1], None, "targets of shape"),
         ([[0.0, 1.0]], [0], [-1.0], "weights"),
         ([[0.0, 1.0]], [0], [0.0], "weights"),
+        ([[0.0, 1.0]], [0], [np.inf], "weights"),
+        ([[0.0, 1.0]], [0], [1.0, 1.0], "weights"),
+        ([[0.0, 1.0]], [-1], None, "targets from -1 to -1: give 0 to 1"),
+        ([[0.0, 1.0]], [0.0], None, "give integers of shape"),
+        ([[0.0, 1.0]], [[1.5, -0.5]], None, "at least 0 and sum to 1"),
+        ([[0.0, 1.0]], [[0.5, 0.502]], None, "sum to 1"),
+        ([0.0, 1.0], [0, 1], None, "logits of shape"),
     ],
 )
 def test_meaningless_input_is_refused(logits, targets, weights, message):
     with pytest.raises(DataError, match=message):
         fit_temperature(logits, targets, weights)
+
+
+def test_what_is_never_wrong_or_useless_gets_an_end_of_the_range():
+    low, high = TEMPERATURES
+    right = [[0.2, 0.0], [0.0, 0.2]]
+    assert fit_temperature(right, [0, 1]) == pytest.approx(low, rel=1e-3) == 0.05
+    assert fit_temperature(right, [1, 0]) == pytest.approx(high, rel=1e-3) == 20.0
+
+
+def test_the_last_class_a_row_without_weight_and_rounded_shares_are_taken():
+    logits = [[0.0, 0.2], [0.2, 0.0]]
+    assert fit_temperature(logits, [1, 1], [1, 0]) == pytest.approx(TEMPERATURES[0], rel=1e-3)
+    shares = [[0.3, 0.7005], [0.6, 0.4]]
+    assert fit_temperature(logits, shares) == pytest.approx(
+        fit_temperature(logits, [[0.3, 0.7], [0.6, 0.4]]), rel=0.01
+    )

@@ -68,3 +68,9 @@ def test_a_bin_includes_its_upper_end(bins: int) -> None:
     assert bins_of(np.nextafter(ends[:-1], 1), bins).tolist() == list(range(bins))
     assert bins_of([0.0, 1.0]).tolist() == [0, ECE_BINS - 1]
     assert bins_of([-0.1, 1.1], bins).tolist() == [0, bins - 1]
+
+
+def test_fifteen_bins_unless_said() -> None:
+    third = 1 / ECE_BINS
+    assert ECE_BINS == 15
+    assert bins_of([third, np.nextafter(third, 1), 14.5 / 15]).tolist() == [0, 1, 14]

@@ -13,7 +13,9 @@ from affekt.geometry import iou_xyxy, roll_degrees
 from affekt.inference.find.faces import YUNET
 from affekt.inference.find.found import Found
 from affekt.inference.find.turned import (
+    CLEAR,
     Look,
+    evidence,
     look_any_way_up,
     turn_image,
     turn_xy,
@@ -130,3 +132,62 @@ def test_other_ways_are_tried_only_where_no_face_is_clear() -> None:
     assert looks == 1 + 3  # none of the others is clearer, so none is looked at in full
     assert look.rotation == 0
     assert len(look.faces) == 1
+
+
+@pytest.mark.parametrize(("score", "looks"), [(CLEAR, 1), (CLEAR - 0.001, 4)])
+def test_a_face_is_clear_from_the_score_on(score: float, looks: int) -> None:
+    assert counting(score, [])[0] == looks
+
+
+def one_face(score: float, image_rgb: ImageRgb) -> Found:
+    box = np.array([[10, 10, 60, 70]]) * max(image_rgb.shape) / 400
+    return Found(box, np.array([score]), np.full((1, 5, 2), np.nan))
+
+
+NOBODY = Found(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
+
+
+def seen_by_way(upright: float, turned: float) -> Look:
+    """Of a picture whose faces have one score as it is, and another once its mark is top left."""
+    picture = np.zeros((300, 400, 3), np.uint8)
+    picture[-30:, :30] = 255  # top left once the picture is turned by 90 degrees
+
+    def find(image_rgb: ImageRgb) -> Found:
+        if image_rgb[2, 2, 0] > 99:
+            return one_face(turned, image_rgb) if turned else NOBODY
+        as_it_is = image_rgb.shape[1] > image_rgb.shape[0] and image_rgb[-3, 2, 0] > 99
+        return one_face(upright, image_rgb) if as_it_is and upright else NOBODY
+
+    return look_any_way_up(find, picture)
+
+
+@pytest.mark.parametrize(
+    ("upright", "turned", "rotation"),
+    [
+        (0.0, 0.87, 90),  # 0.573 against 0.55
+        (0.0, 0.86, 0),  # 0.547
+        (0.7, 0.99, 90),
+        (0.86, 0.92, 90),  # 0.716 against 1.3 x 0.547
+        (0.87, 0.92, 0),  # 0.716 against 1.3 x 0.573
+        (0.0, 0.0, 0),
+    ],
+)
+def test_another_way_is_up_where_its_faces_are_much_clearer(
+    upright: float, turned: float, rotation: int
+) -> None:
+    look = seen_by_way(upright, turned)
+    assert look.rotation == rotation
+    assert [face.score for face in look.faces] == [
+        score for score in (turned if rotation else upright,) if score
+    ]
+    if rotation:
+        assert look.faces[0].box_xyxy == (10, 10, 60, 70)
+        assert [face.score for face in look.unsure] == ([upright] if upright else [])
+    else:
+        assert [face.score for face in look.unsure] == ([turned] if turned else [])
+
+
+def test_only_what_would_be_reported_is_evidence() -> None:
+    scores = np.array([0.6, 0.599, 1.0])
+    found = Found(np.zeros((3, 4)), scores, np.zeros((3, 5, 2)))
+    assert evidence(found) == pytest.approx(0.6**4 + 1)

@@ -283,3 +283,10 @@ def test_the_real_subset_reads_as_its_labels_say(real_data: Path, tmp_path: Path
     summary = prepare_emotic(tmp_path / "set", tmp_path / "out", detect=None)
     assert summary.used == {"train": 674, "val": 103, "test": 233}
     assert summary.excluded == {}
+
+
+def test_the_summary_counts_what_is_used_left_out_and_seen_in_train(tiny_emotic: Path) -> None:
+    summary = prepare_emotic(tiny_emotic, tiny_emotic.parent / "out", detect=None)
+    assert summary.used == {"train": 7, "val": 3, "test": 2}
+    assert sum(summary.excluded.values()) == 7 and set(summary.excluded.values()) == {1}
+    assert summary.leaks == {emotic_rows.SAME_PERSON: 1, emotic_rows.SAME_PICTURE: 1}
