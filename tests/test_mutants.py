@@ -40,7 +40,11 @@ def test_operators_numbers_conditions_and_statements_are_changed_and_types_are_n
 
 def test_a_module_is_judged_by_its_doctests_and_what_mirrors_it_and_its_package() -> None:
     spec = Path("src/affekt/bundle/spec.py")
-    assert own_tests(spec) == [spec, Path("tests/test_bundle.py")]
+    assert own_tests(spec) == [
+        spec,
+        Path("tests/bundle/test_spec.py"),
+        Path("tests/test_bundle.py"),
+    ]
     geometry = Path("src/affekt/geometry.py")
     assert own_tests(geometry) == [geometry, Path("tests/test_geometry.py")]
 

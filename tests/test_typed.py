@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.typed import (
@@ -164,6 +164,7 @@ JSON_VALUES = st.recursive(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(JSON_VALUES)
 def test_json_is_read_as_it_was_written(value: Any) -> None:
     assert parse_json(json.dumps(value)) == value

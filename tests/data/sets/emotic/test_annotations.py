@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.data.manifests.row import Vad
@@ -81,6 +81,7 @@ def test_three_ratings_belong_together(count: int) -> None:
     assert usable_vad([5.0] * count) is None
 
 
+@settings(max_examples=40)
 @given(st.lists(st.none() | st.tuples(RATING, RATING, RATING)))
 def test_the_mean_is_over_those_who_rated(vads: list[Vad | None]) -> None:
     given = [vad for vad in vads if vad is not None]

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.data.manifests.row import Row
@@ -110,6 +110,7 @@ def test_a_box_is_used_from_the_first_bit_of_area_inside(box: BoxXyxy, reason: s
         assert repr(row.box_xyxy) == repr(box)  # an excluded box stays as annotated
 
 
+@settings(max_examples=40)
 @given(st.tuples(*[st.floats(-200, 200, allow_nan=False) for _ in range(4)]))
 def test_a_box_in_use_lies_in_the_picture_and_has_area(box: BoxXyxy) -> None:
     (row,), counts = rows_of(replace(SOMEONE, box_xyxy=box))
