@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.geometry import (
+    BOX_FEATURES,
     CROP_RULES,
     FACE_CROP_SCALE,
     GEOMETRY_FEATURES,
@@ -186,3 +187,11 @@ def test_of_equal_scores_the_first_is_kept() -> None:
     assert nms_xyxy([(0, 0, 10, 10)] * 3, [0.5, 0.5, 0.5], 0.5).tolist() == [0]
     apart = [(20 * i, 0, 20 * i + 10, 10) for i in range(4)]
     assert nms_xyxy(apart, [0.5, 0.9, 0.5, 0.5], 0.5).tolist() == [1, 0, 2, 3]
+
+
+def test_what_follows_from_a_box_alone_does_not_hang_on_who_else_is_there() -> None:
+    alone, crowd = (person_geometry([[5, 10, 40, 90]], 100, 80, people) for people in (1, 5))
+    same = [
+        name for name, a, b in zip(GEOMETRY_FEATURES, alone[0], crowd[0], strict=True) if a == b
+    ]
+    assert same == [*BOX_FEATURES]

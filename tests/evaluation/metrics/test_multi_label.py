@@ -155,3 +155,38 @@ def test_bad_input_is_named():
         m.average_precision([[1, 0]], [[0.5]])
     with pytest.raises(DataError, match=r"give \(\.\.\., 2\)"):
         m.average_precision([[1], [0]], [[0.5], [0.4]], weights=[1])
+
+
+@pytest.mark.parametrize(
+    ("positives", "rows", "expected"),
+    [(1, 2, 0.75), (2, 2, 1.0), (1, 3, 11 / 18), (2, 3, 0.5 + 11 / 36), (1, 1, 1.0)],
+)
+def test_chance_among_few_by_hand(positives, rows, expected):
+    truth = (np.arange(rows) < positives)[:, None]
+    assert m.chance_average_precision(truth)[0] == pytest.approx(expected)
+    weights = np.arange(rows)[None] + 1.0
+    share = weights[0, :positives].sum() / weights.sum()
+    drawn = m.chance_average_precision(truth, weights)[0, 0]
+    assert drawn == pytest.approx(expected + share - positives / rows)
+
+
+def test_sets_by_hand():
+    truth = [[1, 1, 0], [0, 0, 0], [0, 0, 0], [0, 0, 1]]
+    given = [[1, 0, 1], [0, 0, 0], [1, 0, 0], [0, 0, 1]]
+    assert m.jaccard_indices(truth, given).tolist() == pytest.approx([1 / 3, 1, 0, 1])
+    weights = [3, 0, 1, 2]
+    assert m.jaccard(truth, given, weights) == pytest.approx((1 + 0 + 2) / 6)
+    f1 = m.f1_scores(truth, given, weights)
+    assert f1.tolist() == pytest.approx([6 / 7, 0, 4 / 7])
+    assert math.isnan(m.f1_scores([[0]], [[1]])[0])
+
+
+def test_bins_of_calibration_by_hand():
+    truth, p = [[1, 0], [0, 1], [1, 1]], [[0.5, 0.6], [0.25, 0.5], [1.0, 0.5]]
+    # first label: bins 0.5 and 0.25 are one; second: 0.6 alone
+    assert m.calibration_errors(truth, p, bins=2).tolist() == pytest.approx([0.25 / 3, 1.6 / 3])
+    weights = [2, 1, 0]
+    expected = [(2 * 0.5 - 0.25) / 3, (2 * 0.6 + 0.5) / 3]
+    assert m.calibration_errors(truth, p, weights, bins=2).tolist() == pytest.approx(expected)
+    # both labels in one: 0.5 - 0.25 + 0.5 + 0.5 below, 0 - 0.6 above
+    assert m.pooled_calibration_error(truth, p, bins=2) == pytest.approx((1.25 + 0.6) / 6)

@@ -13,11 +13,15 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from affekt.errors import DataError
 from affekt.evaluation.metrics.single_label import (
+    SUM_TOLERANCE,
     accuracy,
     balanced_accuracy,
+    calibration_gaps,
+    checked,
     confusion_matrix,
     expected_calibration_error,
     negative_log_likelihood,
+    negative_log_likelihoods,
     per_class,
     predicted,
 )
@@ -147,3 +151,44 @@ def test_the_documented_examples_are_true():
     docs = Path(__file__).parents[3] / "docs" / "metrics.md"
     result = doctest.testfile(str(docs), module_relative=False, encoding="utf-8")
     assert result.attempted > 5 and result.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "line"),
+    [
+        ([[0.5, 0.5]], [2], "row 0 has the unknown label 2: give 0 to 1"),
+        ([[0.5, 0.5]] * 2, [0, -1], "row 1 has the unknown label -1: give 0 to 1"),
+        ([[0.5, 0.5]], [0.0], "labels of type float64: give integers from 0 to 1"),
+        ([[0.5, 0.5], [-0.001, 1.001]], [0, 0], "row 1 has a probability that is not in"),
+        ([[0.5, 0.5], [0.5, np.inf]], [0, 0], "row 1 has a probability that is not in"),
+        ([[0.5, 0.5], [0.5, 0.502]], [0, 0], "row 1 of the probabilities sums to 1.002, not to 1"),
+        ([[0.5, 0.5], [0.5, 0.498]], [0, 0], "row 1 of the probabilities sums to 0.998, not to 1"),
+        ([0.5, 0.5], [0, 0], "n and k at least 1"),
+        ([[0.5, 0.5]], [0, 0], "n and k at least 1"),
+        (np.zeros((0, 2)), np.zeros(0, int), "n and k at least 1"),
+    ],
+)
+def test_what_no_metric_means_anything_for_is_told_by_its_row(probabilities, labels, line):
+    with pytest.raises(DataError, match=line):
+        checked(probabilities, labels)
+
+
+def test_rounded_probabilities_and_the_last_class_are_taken():
+    near = SUM_TOLERANCE * 0.99
+    p, y = checked([[1 + near, 0.0], [0.5, 0.5 - near], [0.0, 1.0]], [0, 1, 1])
+    assert p.shape == (3, 2) and y.tolist() == [0, 1, 1]
+
+
+def test_a_gap_is_what_was_right_less_what_was_said():
+    p = [[0.75, 0.25], [0.4, 0.6], [0.5, 0.5], [0.0, 1.0]]
+    bin_of, gap = calibration_gaps(p, [0, 0, 1, 1], bins=4)
+    assert bin_of.tolist() == [2, 2, 1, 3]
+    assert gap.tolist() == pytest.approx([0.25, -0.6, -0.5, 0.0])
+    expected = (abs(0.25 - 0.6) + 0.5 + 0) / 4
+    assert expected_calibration_error(p, [0, 0, 1, 1], bins=4) == pytest.approx(expected)
+
+
+def test_a_probability_of_0_costs_as_much_as_the_smallest_float():
+    tiny = float(np.finfo(np.float32).tiny)
+    assert negative_log_likelihoods([[0.0, 1.0]], [0]).tolist() == [pytest.approx(-np.log(tiny))]
+    assert negative_log_likelihoods([[0.0, 1.0005]], [1]).tolist() == [0.0]
