@@ -7,11 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from affekt.evaluation.groups import MIN_ROWS, find_gaps, measure_groups, warnings_of
+from affekt.evaluation.groups import (
+    MIN_ROWS,
+    MIN_SUPPORT,
+    Gap,
+    find_gaps,
+    measure_groups,
+    warnings_of,
+)
 from affekt.evaluation.metrics.multi_label import average_precision, jaccard
 from affekt.evaluation.metrics.single_label import balanced_accuracy, confusion_matrix
 from affekt.evaluation.metrics.weighing import mean_over_labels
-from affekt.evaluation.resampling import Bootstrap
+from affekt.evaluation.resampling import Bootstrap, Estimate
 from fakes.predictions import said_of_faces, said_of_fruit, said_of_people, with_predicted
 
 DRAWS = Bootstrap(150)
@@ -100,3 +107,55 @@ def test_a_model_without_thresholds_has_no_jaccard():
     said = replace(said_of_people(60, threshold=None), groups={"all": ("x",) * 60})
     result = measure_groups(said, Bootstrap(5))[0]
     assert np.isnan(result.figures["jaccard"].value) and result.figures["map"].value > 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "exceeds"),
+    [(0.01, 0.2, True), (0.0, 0.2, False), (-0.1, 0.1, False), (-0.2, 0.0, False),
+     (-0.2, -0.01, True), (np.nan, np.nan, False)],
+)  # fmt: skip
+def test_a_gap_exceeds_where_its_interval_leaves_out_0(low, high, exceeds):
+    gap = Gap("age", "Kid", "Adult", "mae", "error", Estimate((low + high) / 2, low, high))
+    assert gap.exceeds == exceeds
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [
+        (Estimate(0.05, 0.02, 0.08), "0.050 above that of Adult (95% interval 0.020 to 0.080)"),
+        (Estimate(-0.05, -0.08, -0.02), "0.050 below that of Adult (95% interval 0.020 to 0.080)"),
+    ],
+)
+def test_a_gap_in_words(difference, words):
+    gap = Gap("age", "Kid", "Adult", "mae", "error", difference)
+    assert gap.sentence() == f"age: error of Kid is {words}"
+    assert warnings_of([gap] * 3 + [replace(gap, difference=Estimate(0, -1, 1))])[-1] == (
+        "3 of 4 gaps exceed their 95% interval; about 0.2 would by chance alone"
+    )
+
+
+@pytest.mark.parametrize(("small", "compared"), [(MIN_ROWS, True), (MIN_ROWS - 1, False)])
+def test_groups_are_compared_from_so_many_rows_on(small, compared):
+    sides = tuple("few" if i < small else "many" for i in range(120))
+    said = replace(said_of_people(), groups={"side": sides})
+    assert bool(find_gaps(measure_groups(said, Bootstrap(3)), said.outputs)) == compared
+
+
+@pytest.mark.parametrize(("support", "shared"), [(MIN_SUPPORT, True), (MIN_SUPPORT - 1, False)])
+def test_a_label_is_compared_where_both_groups_have_it_often_enough(support, shared):
+    said = said_of_fruit(200)
+    output = said.outputs["fruit"]
+    odd = np.arange(200) % 2 == 1
+    truth = np.where(odd & (output.truth == 0), 1, output.truth)
+    truth[np.flatnonzero(odd & output.known)[:support]] = 0  # apples at stall b
+    said = with_predicted(said, "fruit", truth=truth)
+    found = {gap.figure: gap.difference.value for gap in find_gaps(
+        measure_groups(said, Bootstrap(3)), said.outputs
+    )}  # fmt: skip
+    recalls = []
+    for members in (~odd, odd):
+        guess = output.predicted[members & output.known].argmax(axis=1)
+        own = truth[members & output.known]
+        labels = (0, 1, 2) if shared else (1, 2)
+        recalls.append(np.mean([(guess[own == label] == label).mean() for label in labels]))
+    assert found["balanced_accuracy"] == pytest.approx(recalls[0] - recalls[1])

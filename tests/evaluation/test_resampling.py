@@ -141,3 +141,27 @@ def test_the_interval_of_a_small_samples_map_holds_the_true_figure() -> None:
             _, low, high = estimate(sampled.own["map"], sampled.draws["map"], rule)
             held[rule] += low <= true_map <= high
     assert held[FIGURES[Kind.MULTI_LABEL]["map"].rule] >= 32 > held[Rule.PERCENTILE] + 5
+
+
+def test_a_thousand_draws_of_seed_0_unless_said() -> None:
+    assert Bootstrap() == Bootstrap(1000, 0)
+    assert [len(part) for part in draw_weights(np.arange(2), Bootstrap(2 * CHUNK + 1))] == [
+        CHUNK, CHUNK, 1,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (3, 2)])
+def test_figures_keep_their_shape_in_every_draw(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).normal(size=(6, *shape))
+
+    def total(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {"sum": np.tensordot(weights, values, axes=1)}
+
+    sampled = sample(total, np.arange(6), Bootstrap(CHUNK + 4, seed=2))
+    np.testing.assert_allclose(sampled.own["sum"], values.sum(axis=0))
+    draws = np.concatenate(list(draw_weights(np.arange(6), Bootstrap(CHUNK + 4, seed=2))))
+    np.testing.assert_allclose(sampled.draws["sum"], np.tensordot(draws, values, axes=1))
+    low, high = percentile_interval(sampled.draws["sum"], level=0.8)
+    np.testing.assert_allclose(low, np.percentile(sampled.draws["sum"], 10, axis=0))
+    np.testing.assert_allclose(high, np.percentile(sampled.draws["sum"], 90, axis=0))
+    assert low.shape == shape

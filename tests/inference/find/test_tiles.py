@@ -253,3 +253,25 @@ def test_what_lies_in_a_much_larger_or_a_large_face_is_a_part_of_it(
     seen = look_at_scales(find, canvas(width, height, []))
     best = part if kept else whole
     assert np.allclose(seen.sure.boxes_xyxy[0], best, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("size", "shapes"),
+    [
+        ((480, 100), [(100, 480)]),
+        ((481, 100), [(100, 480), (100, 481)]),
+        ((80, 60), [(120, 160)]),
+        ((81, 60), [(60, 81)]),
+        ((1000, 768), [(369, 480), (768, 1000)]),
+        ((1000, 769), [(369, 480), (449, 1000), (449, 1000)]),
+        ((1000, 1408), [(480, 341), (768, 1000), (768, 1000)]),
+        ((1000, 1409), [(480, 341)] + [(555, 1000)] * 3),
+        ((1920, 500), [(125, 480), (500, 1920)]),
+        ((3840, 1000), [(125, 480), (500, 1920)]),
+    ],
+)
+def test_looks_are_of_the_pixels_that_the_head_of_the_file_says(
+    size: tuple[int, int], shapes: list[tuple[int, int]]
+) -> None:
+    assert shapes_seen(*size) == shapes
+    assert (MOST_IN_TILE, SMALL, MIN_SCORE, MIN_SCORE_TILES) == (240, 960, 0.6, 0.7)
