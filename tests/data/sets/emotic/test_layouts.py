@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.manifests.row import Row
 from affekt.data.sets.emotic import rows as emotic_rows
 from affekt.data.sets.emotic.csv import ARRAY_COLUMNS, TANDON_COLUMNS
-from affekt.data.sets.emotic.layouts import find_layout
+from affekt.data.sets.emotic.layouts import MAX_DEPTH, find_layout
 from affekt.data.sets.emotic.prepare import prepare_emotic
 from affekt.errors import AffektError, DataError
 from affekt.labels import CATEGORIES
@@ -273,3 +275,52 @@ def test_a_csv_set_needs_all_three_files(tmp_path: Path) -> None:
     (folder / "val.csv").unlink()
     with pytest.raises(DataError, match="no annotations of EMOTIC"):
         prepared(folder)
+
+
+def picture_of(folder: Path) -> Path:
+    return folder / "mscoco" / "images" / "COCO_1.jpg"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda f: (f / "val.csv").write_text((f / "val.csv").read_text().replace("Fear", "Pain")),
+        lambda f: picture_of(f).write_bytes(picture_of(f).read_bytes() + b"x"),
+        lambda f: os.utime(picture_of(f), ns=(1, 1)),
+        lambda f: picture_of(f).rename(picture_of(f).with_name("COCO_2.jpg")),
+        lambda f: (f / "mscoco").rename(f / "ade20k"),
+        lambda f: (picture_of(f).parent / "more.jpg").touch(),
+    ],
+)
+def test_whatever_a_set_holds_is_in_its_fingerprint(tmp_path: Path, change: Break) -> None:
+    folder = write_tandon(tmp_path / "set")
+    before, again, other = (find_layout(folder).fingerprint([option]) for option in "aab")
+    assert before == again != other
+    change(folder)
+    assert find_layout(folder).fingerprint("a") != before
+
+
+@pytest.mark.parametrize(("depth", "found"), [(0, True), (MAX_DEPTH, True), (MAX_DEPTH + 1, False)])
+def test_a_set_is_found_at_so_many_levels(tmp_path: Path, depth: int, found: bool) -> None:
+    inner = tmp_path.joinpath("outer", *"abcdefgh"[:depth])
+    write_tandon(inner)
+    if found:
+        assert find_layout(tmp_path / "outer", labels_only=True).name == "csv"
+    else:
+        with pytest.raises(DataError, match="no annotations of EMOTIC"):
+            find_layout(tmp_path / "outer", labels_only=True)
+
+
+def test_the_shallowest_copy_of_a_picture_is_taken(tmp_path: Path) -> None:
+    folder = write_tandon(tmp_path / "set")
+    copy = folder / "old" / "mscoco" / "images"
+    copy.mkdir(parents=True)
+    (copy / "COCO_1.jpg").write_bytes(b"another")
+    (copy / "COCO_9.jpg").write_bytes(b"more")
+    layout = find_layout(folder)
+    listed = layout.folders["mscoco"]
+    assert listed["COCO_1.jpg"].path == "mscoco/images/COCO_1.jpg"
+    assert listed["COCO_9.jpg"].path == "old/mscoco/images/COCO_9.jpg"
+    missing = replace(next(layout.pictures()), filename="nowhere.jpg")
+    assert layout.find(missing) is None
+    assert layout.find(replace(missing, array="x.npy")) is None
