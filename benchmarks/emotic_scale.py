@@ -153,7 +153,7 @@ def measure_size(root: Path, persons: int, options: argparse.Namespace) -> list[
     recipe.write_text(RECIPE.format(**{k: json.dumps(str(v)) for k, v in paths.items()}))
     run(TRAIN, [affekt, "train", str(recipe)], lambda counts: counts["train"] + counts["val"])
     bundle, best = str(work / "bundle"), str(work / "run" / "best.safetensors")
-    named = ["--out", bundle, "--name", "tiny", "--calibrate", str(work)]
+    named = ["--out", bundle, "--name", "tiny", "--data", str(work)]
     run(EXPORT, [affekt, "export", best, *named], lambda counts: counts["val"])
     report = ["--output", str(work / "figures.json")]
     evaluate = [affekt, "evaluate", "--model", bundle, "--data", str(work), *report]

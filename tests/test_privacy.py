@@ -52,7 +52,7 @@ optim.batch = 8
 ''')
 run("prepare", "folders", "faces", "--out", "set")
 run("train", "recipe.toml")
-run("export", "run/best.safetensors", "--out", "mine", "--name", "mine", "--calibrate", "set")
+run("export", "run/best.safetensors", "--out", "mine", "--name", "mine", "--data", "set")
 run("evaluate", "--model", "mine", "--data", "set", "--split", "val", "--confusion", "seen.png")
 
 time.sleep(max(0, start + {seconds} - time.monotonic()))

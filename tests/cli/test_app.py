@@ -203,7 +203,7 @@ def test_export_gives_a_bundle_that_models_lists(
     out, figures = tmp_path / "mine", tmp_path / "e.json"
     measure = ("evaluate", "--data", manifest, "--split", "val", "--model")
     figures.write_text(affekt(*measure, tiny_bundle.folder)[1])
-    words = ["export", network, "--out", out, "--name", "mine", "--calibrate", manifest]
+    words = ["export", network, "--out", out, "--name", "mine", "--data", manifest]
     code, printed, err = affekt(
         *words, "--precision", "fp16", "--licence", "CC0-1.0", "--figures", f"mine={figures}"
     )

@@ -27,7 +27,7 @@ def test_people_are_measured(
     affekt: Program, tiny_context: Bundle, manifest: Path, tmp_path: Path
 ) -> None:
     rows = tmp_path / "rows.parquet"
-    words = ("evaluate", tiny_context.folder, "--data", manifest)
+    words = ("evaluate", "--model", tiny_context.folder, "--data", manifest)
     code, out, err = affekt(*words, "--predictions", rows)
     figures = json.loads(out)
     assert (code, err) == (0, "") and figures["n"] == 5 and len(figures["ap"]) == 26
@@ -42,12 +42,20 @@ def test_two_models_are_compared(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     other = write_context(tmp_path / "other", seed=3, name="other")
-    words = ("evaluate", tiny_context.folder, "--model", other.folder, "--data", manifest)
+    words = (
+        "evaluate",
+        "--model",
+        tiny_context.folder,
+        "--model",
+        other.folder,
+        "--data",
+        manifest,
+    )
     code, out, _ = affekt(*words)
     assert code == 0 and json.loads(out)["models"] == ["tiny-context", "other"]
     code, _, err = affekt(*words, "--predictions", tmp_path / "p.parquet")
     assert code == 2 and "two are compared" in err
-    code, _, err = affekt(*words, "third")
+    code, _, err = affekt(*words, "-m", "third")
     assert code == 2 and "3 models given" in err
 
 
@@ -55,7 +63,15 @@ def test_two_models_are_compared(
 def test_drawings_of_a_single_label_need_such_a_head(
     affekt: Program, tiny_context: Bundle, manifest: Path, tmp_path: Path, option: str
 ) -> None:
-    words = ("evaluate", tiny_context.folder, "--data", manifest, option, tmp_path / "a.png")
+    words = (
+        "evaluate",
+        "--model",
+        tiny_context.folder,
+        "--data",
+        manifest,
+        option,
+        tmp_path / "a.png",
+    )
     code, out, err = affekt(*words)
     assert (code, out) == (2, "") and "the heads are multi-label and dimensional" in err
 
@@ -66,7 +82,7 @@ def test_two_face_models_are_compared_and_reported(
 ) -> None:  # fmt: skip
     data = write_faces(tmp_path / "faces", counts={"test": 3}).path
     other = write_face_model(tmp_path / "other", temperature=4.0, name="other")
-    words = ("evaluate", tiny_bundle.folder, other.folder, "--data", data)
+    words = ("evaluate", "-m", tiny_bundle.folder, "-m", other.folder, "--data", data)
     code, out, _ = affekt(*words)
     found = json.loads(out)
     assert code == 0 and found["models"] == ["tiny", "other"]
@@ -74,7 +90,7 @@ def test_two_face_models_are_compared_and_reported(
     code, out, _ = affekt(*words, "--format", "md")
     assert code == 0 and "| negative log-likelihood (nats) |" in out
     page = tmp_path / "page.html"
-    words = ("report", "--model", tiny_bundle.folder, "--data", data, "--out", page)
+    words = ("report", "--model", tiny_bundle.folder, "--data", data, "--output", page)
     code, out, err = affekt(*words, "--gallery", 1, "--blur")
     assert (code, out, err) == (0, "", "")
     text = page.read_text(encoding="utf-8")
@@ -85,9 +101,9 @@ def test_options_of_faces_are_refused(
     affekt: Program, tiny_context: Bundle, manifest: Path
 ) -> None:
     code, out, err = affekt(
-        "evaluate", tiny_context.folder, "--data", manifest, "--protocol", "majority"
+        "evaluate", "--model", tiny_context.folder, "--data", manifest, "--protocol", "majority"
     )
-    assert (code, out) == (2, "") and "protocols are for faces" in err
+    assert (code, out) == (2, "") and "protocols are for single-label heads" in err
 
 
 def test_models_and_manifests_that_do_not_fit(
@@ -95,10 +111,10 @@ def test_models_and_manifests_that_do_not_fit(
     write_faces: Callable[..., Any], tmp_path: Path,
 ) -> None:  # fmt: skip
     face = tiny_bundle.folder
-    code, _, err = affekt("evaluate", face, "--data", manifest)
+    code, _, err = affekt("evaluate", "--model", face, "--data", manifest)
     assert code == 2 and "says primary; the persons of" in err
     faces = write_faces(tmp_path, counts={"test": 1}).path
-    code, _, err = affekt("evaluate", face, face, "--data", faces)
+    code, _, err = affekt("evaluate", "-m", face, "-m", face, "--data", faces)
     assert code == 2 and "the same model" in err
     code, _, err = affekt("report", "--model", tiny_context.folder, "--data", faces, "-o", "x")
     assert code == 2 and "have primary" in err
@@ -108,7 +124,7 @@ def test_report_writes_one_page(
     affekt: Program, tiny_context: Bundle, manifest: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "page.html"
-    words = ("report", "--model", tiny_context.folder, "--data", manifest, "--out", page)
+    words = ("report", "--model", tiny_context.folder, "--data", manifest, "--output", page)
     code, out, err = affekt(*words, "--gallery", 1, "--blur")
     assert (code, out, err) == (0, "", "")
     text = page.read_text(encoding="utf-8")
@@ -122,6 +138,6 @@ def test_a_page_that_cannot_be_written_is_refused_before_any_work(
     monkeypatch.setattr("affekt.evaluation.evaluate.evaluate", None)
     page = tmp_path / "none" / "page.html"
     code, _, err = affekt(
-        "report", "--model", tiny_context.folder, "--data", manifest, "--out", page
+        "report", "--model", tiny_context.folder, "--data", manifest, "--output", page
     )
     assert code == 2 and "cannot be written" in err

@@ -61,7 +61,7 @@ def test_evaluate(
     }[what]  # fmt: skip
     (tmp_path / "link").symlink_to(target)
     for name in (target, tmp_path / "link"):
-        refused(affekt, tmp_path, "evaluate", own, "--data", people, option, name)
+        refused(affekt, tmp_path, "evaluate", "--model", own, "--data", people, option, name)
 
 
 @pytest.mark.parametrize("option", ["--confusion", "--reliability"])
@@ -69,7 +69,7 @@ def test_evaluate_faces(
     affekt: Program, faces: Path, tiny_bundle: Bundle, tmp_path: Path, option: str
 ):
     (tmp_path / "link").hardlink_to(faces)
-    words = ("evaluate", tiny_bundle.folder, "--data", faces, "--split", "val")
+    words = ("evaluate", "--model", tiny_bundle.folder, "--data", faces, "--split", "val")
     refused(affekt, tmp_path, *words, option, tmp_path / "link")
     (tmp_path / "old.png").touch()
     same = ("--confusion", tmp_path / "old.png", "--reliability", tmp_path / "old.png")
@@ -77,13 +77,13 @@ def test_evaluate_faces(
 
 
 def test_report(affekt: Program, people: Path, own: Path, tmp_path: Path) -> None:
-    words = ("report", "--model", own, "--data", people, "--out")
+    words = ("report", "--model", own, "--data", people, "--output")
     for target in (people, people.parent / "test-1.png", own / "bundle.json"):
         refused(affekt, tmp_path, *words, target)
 
 
 def test_ensemble(affekt: Program, people: Path, own: Path, tmp_path: Path) -> None:
-    refused(affekt, tmp_path, "ensemble", own, own, "--data", people, "--out", own)
+    refused(affekt, tmp_path, "ensemble", "-m", own, "-m", own, "--data", people, "--out", own)
 
 
 def test_demo(affekt: Program, tiny_bundle: Bundle, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_export_and_train(affekt: Program, faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "model.safetensors").write_bytes(b"weights")
-    words = ("--name", "mine", "--calibrate", faces, "--out", out)
+    words = ("--name", "mine", "--data", faces, "--out", out)
     refused(affekt, tmp_path, "export", out / "model.safetensors", *words)
     recipe = out / "best.safetensors"
     content = RECIPE.format(out=json.dumps(str(out)), faces=json.dumps(str(faces)))

@@ -48,7 +48,7 @@ def test_faces(
     *, affekt: Program, golden: Golden, tiny_bundle: Bundle, voted_faces: Path, name: str,
     options: tuple[str, ...],
 ) -> None:  # fmt: skip
-    words = ("evaluate", tiny_bundle.folder, "--data", voted_faces, *options)
+    words = ("evaluate", "--model", tiny_bundle.folder, "--data", voted_faces, *options)
     golden(f"evaluate-faces-{name}", json.loads(affekt(*words)))
     golden(f"evaluate-faces-{name}-md", affekt(*words, "--format", "md").splitlines())
 
@@ -57,7 +57,7 @@ def test_faces(
 def test_people(
     affekt: Program, golden: Golden, tiny_context: Bundle, people: Path, split: str
 ) -> None:
-    words = ("evaluate", tiny_context.folder, "--data", people, "--split", split)
+    words = ("evaluate", "--model", tiny_context.folder, "--data", people, "--split", split)
     golden(f"evaluate-people-{split}", json.loads(affekt(*words)))
     golden(f"evaluate-people-{split}-md", affekt(*words, "--format", "md").splitlines())
 
@@ -70,14 +70,14 @@ def test_people_of_emotic(
     source, data = write_emotic(tmp_path / "EMOTIC"), tmp_path / "prepared"
     out = affekt("prepare", "emotic", source, "--out", data, "--no-faces")
     golden("prepare-emotic", json.loads(out))
-    out = affekt("evaluate", tiny_context.folder, "--data", data, "--split", "all")
+    out = affekt("evaluate", "--model", tiny_context.folder, "--data", data, "--split", "all")
     golden("evaluate-emotic", json.loads(out))
 
 
 def test_two_models(
     affekt: Program, golden: Golden, tiny_context: Bundle, other: Bundle, people: Path
 ) -> None:
-    words = ("evaluate", tiny_context.folder, other.folder, "--data", people)
+    words = ("evaluate", "-m", tiny_context.folder, "-m", other.folder, "--data", people)
     golden("compare-people", json.loads(affekt(*words)))
     golden("compare-people-md", affekt(*words, "--format", "md").splitlines())
 
@@ -89,13 +89,23 @@ def test_ensembles(
 ) -> None:  # fmt: skip
     name = "select" if options else "plain"
     shutil.copytree(tiny_bundle.folder, tmp_path / "face")
-    words = ("ensemble", tiny_context.folder, other.folder, "--data", people, "--split", "test")
+    words = (
+        "ensemble",
+        "-m",
+        tiny_context.folder,
+        "-m",
+        other.folder,
+        "--data",
+        people,
+        "--split",
+        "test",
+    )
     made = tmp_path / "made"
     out = affekt(*words, *options, "--out", made, "--format", "json")
     golden(f"ensemble-{name}", json.loads(out))
     text = affekt(*words, *options, "--out", tmp_path / "again", "--name", "made")
     golden(f"ensemble-{name}-md", text.splitlines())
-    out = affekt("evaluate", made, "--data", people, "--split", "val")
+    out = affekt("evaluate", "--model", made, "--data", people, "--split", "val")
     golden(f"evaluate-ensemble-{name}", json.loads(out))
 
 
@@ -104,7 +114,7 @@ def test_the_page(
 ) -> None:
     page = tmp_path / "page.html"
     words = ("report", "--model", tiny_context.folder, "--data", people, "--gallery", 2, "--blur")
-    affekt(*words, "--out", page)
+    affekt(*words, "--output", page)
     said = PageText()
     said.feed(page.read_text(encoding="utf-8").replace(__version__, "VERSION"))
     golden("report-page", said.lines)

@@ -25,8 +25,8 @@ LEARNT = 5e-3
 RECIPES = Path(__file__).parent / "recipes"
 LABELS = ("anger", "happiness", "neutral")
 EXPORTED = {
-    "face": ("--calibrate", "faces", *(word for name in LABELS for word in ("--label", name))),
-    "context-folds": ("--calibrate", "people"),
+    "face": ("--data", "faces", *(word for name in LABELS for word in ("--label", name))),
+    "context-folds": ("--data", "people"),
 }
 """How, by the name of the recipe; an export takes longer than the training."""
 

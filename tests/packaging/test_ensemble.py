@@ -163,7 +163,14 @@ def test_the_command_selects_and_reports(
     two: list[Bundle], drawn: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runner, folder = CliRunner(), two[0].folder.parent
-    call = ["ensemble", *(str(b.folder) for b in two), "--data", str(drawn.path), "--threads", "1"]
+    call = [
+        "ensemble",
+        *(f"--model={b.folder}" for b in two),
+        "--data",
+        str(drawn.path),
+        "--threads",
+        "1",
+    ]
     out = folder / "chosen"
     result = runner.invoke(app, [*call, "--out", str(out), "--select", "--tta", "-f", "json"])
     assert result.exit_code == 0, result.output
@@ -197,8 +204,8 @@ def test_face_models_are_averaged_measured_and_used_as_one(
     out, runner = tmp_path / "both", CliRunner()
     data = ["--data", str(faces.path), "--threads", "1"]
     made = runner.invoke(
-        app, ["ensemble", str(one.folder), str(other.folder), *data, "--tta", "--select",
-              "--out", str(out), "-f", "json"],
+        app, ["ensemble", "-m", str(one.folder), "-m", str(other.folder), *data, "--tta",
+              "--select", "--out", str(out), "-f", "json"],
     )  # fmt: skip
     assert made.exit_code == 0, made.output
     report = json.loads(made.stdout)
@@ -212,13 +219,13 @@ def test_face_models_are_averaged_measured_and_used_as_one(
     said = {b.info.name: predict(b, faces, "test", threads=1) for b in (bundle, one, other)}
     weights = [report["members"][place]["weight"] for place in range(4)]
     assert sum(weights) == pytest.approx(1)
-    evaluated = runner.invoke(app, ["evaluate", str(out), *data])
+    evaluated = runner.invoke(app, ["evaluate", "--model", str(out), *data])
     figures = json.loads(evaluated.stdout)
     assert figures["n"] == 9 and {*figures["groups"]["gender"]} == {"F", "M"}
-    compared = runner.invoke(app, ["evaluate", str(out), str(one.folder), *data])
+    compared = runner.invoke(app, ["evaluate", "-m", str(out), "-m", str(one.folder), *data])
     assert "balanced_accuracy" in json.loads(compared.stdout)["differences"]
     page = tmp_path / "page.html"
-    shown = runner.invoke(app, ["report", "--model", str(out), *data, "--out", str(page)])
+    shown = runner.invoke(app, ["report", "--model", str(out), *data, "--output", str(page)])
     assert shown.exit_code == 0 and "balanced accuracy" in page.read_text().lower()
     assert np.allclose(said["both"].outputs["primary"].predicted.sum(axis=1), 1)
 

@@ -11,7 +11,7 @@ import typer
 
 from affekt.cli.copies import check_folder
 from affekt.cli.inputs import bundle_files, given
-from affekt.cli.predict import DetectorOption, ModelOption
+from affekt.cli.options import FaceDetectorOption, ModelOption
 from affekt.cli.terminal import say
 from affekt.files import refuse_overwrite
 from affekt.output.sink import STDOUT, text_output
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 
 
 def demo(
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the annotated picture.")
-    ] = Path("demo-out"),
+    out: Annotated[Path, typer.Option(help="Folder for the annotated picture.")] = Path("demo-out"),
     model: ModelOption = "context",
-    face_detector: DetectorOption = None,
+    face_detector: FaceDetectorOption = None,
 ) -> None:
     """Read a photo that comes with Affekt, and draw the result."""
     from affekt.inference.predictor import load  # noqa: PLC0415

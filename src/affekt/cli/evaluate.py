@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from enum import StrEnum
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -12,24 +11,26 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from affekt.cli.inputs import bundle_files, manifest_files, named_outputs
+from affekt.cli.options import (
+    MODEL,
+    DataOption,
+    OutputOption,
+    ReportFormat,
+    ReportOption,
+    SplitOption,
+    ThreadsOption,
+)
 from affekt.cli.progress import progress_bar
 from affekt.errors import UsageError
 from affekt.files import refuse_overwrite
 from affekt.output.json import encode
-from affekt.output.sink import text_output
+from affekt.output.sink import STDOUT, text_output
 
 if TYPE_CHECKING:
     from affekt.data.manifests.manifest import Manifest
     from affekt.evaluation.comparison import Comparison
     from affekt.evaluation.evaluation import Evaluation
     from affekt.heads import Kind
-
-
-class ReportFormat(StrEnum):
-    """How the figures are written."""
-
-    JSON = "json"
-    MD = "md"
 
 
 class Files(NamedTuple):
@@ -53,27 +54,24 @@ class Files(NamedTuple):
 
 
 def evaluate(
-    models: Annotated[
-        list[str] | None, typer.Argument(help="A model's name or folder; two are compared.")
-    ] = None,
     *,
-    data: Annotated[Path, typer.Option(help="A manifest's file or folder.")],
+    data: DataOption,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", "-m", help="The same as an option; may be given twice."),
+        typer.Option(
+            *MODEL, help="A name or folder; twice to compare two; by default that for the manifest."
+        ),
     ] = None,
-    split: Annotated[str, typer.Option(help="train, val, test or all.")] = "test",
+    split: SplitOption = "test",
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Of faces: plurality (the default), or majority: only faces with a majority by "
-            "the set's rule."
+            help="Of a single-label head: plurality (the default), or majority: only rows with a "
+            "majority by the set's rule."
         ),
     ] = None,
-    kind: Annotated[
-        ReportFormat, typer.Option("--format", "-f", help="json or md (Markdown).")
-    ] = ReportFormat.JSON,
-    output: Annotated[str, typer.Option("--output", "-o", help="A file, or - for stdout.")] = "-",
+    kind: ReportOption = ReportFormat.JSON,
+    output: OutputOption = STDOUT,
     predictions: Annotated[
         Path | None, typer.Option(help="Parquet file for one row per face or person.")
     ] = None,
@@ -84,9 +82,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Of a single-label head: PNG file for the reliability diagram."),
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="For the model; all cores by default.")
-    ] = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Measure a model, or compare two: every figure with its 95% interval and n."""
     from affekt.data.manifests.manifest import Manifest  # noqa: PLC0415
@@ -94,7 +90,7 @@ def evaluate(
     from affekt.evaluation.reading.sets import kind_of  # noqa: PLC0415
     from affekt.report.markdown import to_markdown  # noqa: PLC0415
 
-    names = [*(models or ()), *(model or ())]
+    names = model or []
     if len(names) > 2:
         raise UsageError(f"{len(names)} models given: one is measured, two are compared")
     files = Files(predictions, confusion, reliability)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from affekt.cli.inputs import bundle_outputs, given, manifest_files
+from affekt.cli.options import BundleOption, NameOption
 from affekt.errors import UsageError, missing_extra, one_line
 from affekt.files import refuse_overwrite
 from affekt.output.sink import text_output
@@ -18,12 +19,12 @@ from affekt.typed import parse_json
 def export(
     *,
     checkpoint: Annotated[Path, typer.Argument(help="best.safetensors of a training run.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The bundle's folder.")],
-    name: Annotated[str, typer.Option(help="The bundle's name.")],
-    calibrate: Annotated[
+    data: Annotated[
         list[Path],
-        typer.Option(help="Manifest to calibrate and check on; may be repeated."),
+        typer.Option(help="A manifest's file or folder, to calibrate and check on; repeatable."),
     ],
+    out: BundleOption,
+    name: NameOption = None,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp16",
     head_precision: Annotated[
         str, typer.Option(help="Of what comes after encoders: fp32 or fp16.")
@@ -55,7 +56,7 @@ def export(
     """Make a bundle: ONNX checked against torch on real data, calibrated, with its card."""
     metrics = dict(map(named_figures, figures or ()))
     named = [Path(text.partition("=")[2]) for text in figures or ()]
-    manifests = manifest_files(*calibrate, *given(prior_manifest))
+    manifests = manifest_files(*data, *given(prior_manifest))
     refuse_overwrite(bundle_outputs(out), chain([checkpoint], named, manifests))
     options = {
         "name": name,
@@ -68,7 +69,7 @@ def export(
         "mirror": mirror,
     }
     try:
-        folder = _export(checkpoint, out, calibrate, prior_manifest, options)
+        folder = _export(checkpoint, out, data, prior_manifest, options)
     except ModuleNotFoundError as error:
         raise missing_extra("export", error) from None
     with text_output("-") as write:
@@ -95,7 +96,7 @@ def named_figures(text: str) -> tuple[str, Any]:
 def _export(
     checkpoint: Path,
     out: Path,
-    calibrate: list[Path],
+    data: list[Path],
     prior_manifest: Path | None,
     options: dict[str, Any],
 ) -> Path:
@@ -105,6 +106,6 @@ def _export(
 
     check_figures(options["metrics"])
     prior = None if prior_manifest is None else Manifest.open(prior_manifest)
-    opened = [Manifest.open(path) for path in calibrate]
+    opened = [Manifest.open(path) for path in data]
     asked = ExportOptions(**options, prior_manifest=prior)
     return export_network(checkpoint, out, opened, asked).folder

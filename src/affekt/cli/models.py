@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from affekt.cli.options import FORMAT, OutputOption
 from affekt.cli.terminal import say_error
 from affekt.errors import BundleError
-from affekt.output.sink import text_output
+from affekt.output.sink import STDOUT, text_output
 from affekt.typed import shown_key
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ class ListFormat(StrEnum):
 
 def models(
     kind: Annotated[
-        ListFormat, typer.Option("--format", "-f", help="table, or json with everything.")
+        ListFormat, typer.Option(*FORMAT, help="table, or json with everything.")
     ] = ListFormat.TABLE,
+    output: OutputOption = STDOUT,
 ) -> None:
     """List the models that --model takes by name."""
     from affekt.bundle import list_bundles, user_models  # noqa: PLC0415
@@ -39,7 +41,7 @@ def models(
     for error in listed:
         if isinstance(error, BundleError):
             say_error(str(error))
-    with text_output("-") as write:
+    with text_output(output) as write:
         if kind is ListFormat.JSON:
             write(json.dumps([_described(bundle) for bundle in found], indent=2) + "\n")
         else:

@@ -15,6 +15,13 @@ import typer
 from affekt import __version__
 from affekt.cli.copies import Copies
 from affekt.cli.inputs import bundle_files, given, named_outputs
+from affekt.cli.options import (
+    FORMAT,
+    FaceDetectorOption,
+    ModelOption,
+    OutputOption,
+    ThreadsOption,
+)
 from affekt.cli.progress import Report, progress_bar
 from affekt.cli.terminal import say, say_error
 from affekt.errors import MediaError, OutputError, UsageError
@@ -31,10 +38,6 @@ if TYPE_CHECKING:
 
 PIXEL_LIMIT = 100_000_000  # affekt.media.PIXEL_LIMIT, which would import NumPy for --help
 
-ModelOption = Annotated[str, typer.Option(help="A model's name (see affekt models) or folder.")]
-DetectorOption = Annotated[
-    Path | None, typer.Option("--face-detector", help="A YuNet file (ONNX) to find faces with.")
-]
 PeopleOption = Annotated[
     Path | None,
     typer.Option(
@@ -48,9 +51,6 @@ BoxesOption = Annotated[
         "--boxes", help="CSV or JSON with source,x1,y1,x2,y2 in pixels: the people themselves."
     ),
 ]
-ThreadsOption = Annotated[
-    int | None, typer.Option(min=1, help="For the model; all cores by default.")
-]
 
 
 def predict(
@@ -62,14 +62,10 @@ def predict(
     kind: Annotated[
         str | None,
         typer.Option(
-            "--format",
-            "-f",
-            help="json, jsonl, csv or parquet; else by --output's suffix, or json.",
+            *FORMAT, help="json, jsonl, csv or parquet; else by --output's suffix, or json."
         ),
     ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="A file, or - for stdout.")
-    ] = STDOUT,
+    output: OutputOption = STDOUT,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on from what a run that was killed left of --output."),
@@ -79,7 +75,7 @@ def predict(
     ] = None,
     blur: Annotated[bool, typer.Option("--blur", help="Blur every face in those copies.")] = False,
     model: ModelOption = "context",
-    face_detector: DetectorOption = None,
+    face_detector: FaceDetectorOption = None,
     person_detector: PeopleOption = None,
     boxes: BoxesOption = None,
     max_pixels: Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from affekt.cli.inputs import files_below, given, named_outputs
+from affekt.cli.options import FaceDetectorOption
 from affekt.cli.progress import progress_bar
 from affekt.cli.terminal import say
 from affekt.errors import OutputError, UsageError
@@ -26,14 +27,13 @@ prepare_app = typer.Typer(
 )
 
 FolderArgument = Annotated[Path, typer.Argument(help="The folder of the data set.")]
-OutOption = Annotated[Path, typer.Option("--out", "-o", help="The manifest's file or folder.")]
-DetectorOption = Annotated[
-    Path | None, typer.Option("--face-detector", help="A YuNet file (ONNX) to find faces with.")
-]
+OutOption = Annotated[Path, typer.Option("--out", help="The manifest's file or folder.")]
 
 
 @prepare_app.command()
-def ferplus(folder: FolderArgument, out: OutOption, face_detector: DetectorOption = None) -> None:
+def ferplus(
+    folder: FolderArgument, out: OutOption, face_detector: FaceDetectorOption = None
+) -> None:
     """FER+ in the layout of its official generator."""
     from affekt.data.sets.faces import prepare_ferplus  # noqa: PLC0415
     from affekt.inference.find.faces import load_face_detector  # noqa: PLC0415
@@ -65,7 +65,7 @@ def folders(
     skip: Annotated[
         list[str] | None, typer.Option(help="A folder to pass over; may be repeated.")
     ] = None,
-    face_detector: DetectorOption = None,
+    face_detector: FaceDetectorOption = None,
 ) -> None:
     """One folder of pictures per label, such as happiness, sad or 4_fear."""
     from affekt.data.sets.faces import prepare_folders  # noqa: PLC0415
@@ -104,7 +104,7 @@ def emotic(
     report: Annotated[
         Path | None, typer.Option(help="A folder for checks and statistics: JSON, text, figures.")
     ] = None,
-    face_detector: DetectorOption = None,
+    face_detector: FaceDetectorOption = None,
 ) -> None:
     """EMOTIC: people with 26 categories and valence, arousal, dominance; see docs/data.md."""
     from affekt.data.sets.emotic.prepare import prepare_emotic  # noqa: PLC0415

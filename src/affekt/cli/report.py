@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from itertools import chain
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from affekt.cli.inputs import bundle_files, manifest_files
+from affekt.cli.inputs import bundle_files, manifest_files, named_outputs
+from affekt.cli.options import MODEL, DataOption, OutputOption, SplitOption, ThreadsOption
 from affekt.cli.progress import progress_bar
 from affekt.files import refuse_overwrite
-from affekt.output.sink import text_output
+from affekt.output.sink import STDOUT, text_output
 
 
 def report(
     *,
-    data: Annotated[Path, typer.Option(help="A manifest's file or folder.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page's file.")],
+    data: DataOption,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="A name or folder; by default that for the manifest."),
+        typer.Option(*MODEL, help="A name or folder; by default that for the manifest."),
     ] = None,
-    split: Annotated[str, typer.Option(help="train, val, test or all.")] = "test",
+    split: SplitOption = "test",
+    output: OutputOption = STDOUT,
     gallery: Annotated[
         int, typer.Option(min=0, help="Rows shown of each kind; 0 for no pictures.")
     ] = 8,
     blur: Annotated[bool, typer.Option("--blur", help="Blur the faces in the gallery.")] = False,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="For the model; all cores by default.")
-    ] = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Write a page with tables, curves and pictures: how good a model is, and where."""
     from affekt.bundle import find_bundle  # noqa: PLC0415
@@ -40,8 +38,8 @@ def report(
 
     manifest = Manifest.open(data)
     name = model or kind_of(manifest).model
-    refuse_overwrite({"--out": out}, chain(bundle_files(name), manifest_files(data)))
-    with text_output(str(out)) as write:
+    refuse_overwrite(named_outputs(output), chain(bundle_files(name), manifest_files(data)))
+    with text_output(output) as write:
         with progress_bar(kind_of(manifest).noun) as progress:
             bundle = find_bundle(name)
             result = evaluate(bundle, manifest, split, threads=threads, progress=progress)

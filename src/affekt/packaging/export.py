@@ -41,7 +41,7 @@ class ExportOptions:
     """What to make of a trained network.
 
     Attributes:
-        name: of the bundle.
+        name: of the bundle; that of its folder by default.
         precision: of what takes crops, one of `affekt.packaging.precision.PRECISIONS`.
         head_precision: of what comes after encoders, ``fp32`` or ``fp16``.
         licence: of the weights.
@@ -55,7 +55,7 @@ class ExportOptions:
             mean: a little more accurate, and half as fast.
     """
 
-    name: str
+    name: str | None = None
     precision: str = "fp16"
     head_precision: str = "fp32"
     licence: str = "not stated"
@@ -96,7 +96,7 @@ def export_network(
         head_precision=options.head_precision,
         mirror=options.mirror,
     )
-    info, out = _description(network, options), Path(out)
+    info, out = _description(network, options, Path(out)), Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:  # beside it: other bundles are
         draft = write_bundle(Path(folder) / out.name, info, {**files, CARD_FILE: b""})
@@ -126,7 +126,7 @@ def _add_prior(network: Network, head: str, options: ExportOptions) -> None:
     add_prior(network, head, options.prior_manifest, options.prior)
 
 
-def _description(network: Network, options: ExportOptions) -> BundleInfo:
+def _description(network: Network, options: ExportOptions, out: Path) -> BundleInfo:
     spec = network.spec
     export = {
         "precision": options.precision,
@@ -138,7 +138,7 @@ def _description(network: Network, options: ExportOptions) -> BundleInfo:
     made = {name: asdict(encoder) for name, encoder in spec.encoders.items()}
     lender = next(iter(spec.needs), LENDER)
     return BundleInfo(
-        name=options.name,
+        name=options.name or out.resolve().name,
         inputs=_inputs(network),
         outputs={name: output_of(head) for name, head in spec.heads.items()},
         licence=options.licence,

@@ -175,7 +175,7 @@ def test_bad_calls_are_named(tiny_bundle, tiny_context, manifest, write_drawn_pe
         evaluate(tiny_context, manifest, "val")
     with pytest.raises(DataError, match="unknown split"):
         evaluate(tiny_context, manifest, "tset")
-    with pytest.raises(UsageError, match="protocols are for faces"):
+    with pytest.raises(UsageError, match="protocols are for single-label heads"):
         evaluate(tiny_context, manifest, protocol="majority")
     with pytest.raises(
         BundleError, match=r"says primary; the persons of .* have categories and vad"

@@ -143,7 +143,8 @@ def check_protocol(kind: SetKind, manifest: Manifest, protocol: str | None) -> s
         return next(iter(kind.protocols), "")
     if not kind.protocols:
         raise UsageError(
-            f"protocol {protocol!r}: protocols are for faces, and {manifest.path} holds {kind.noun}"
+            f"protocol {protocol!r}: protocols are for single-label heads, and {manifest.path} "
+            f"holds {kind.noun}"
         )
     if protocol not in kind.protocols:
         raise UsageError(f"unknown protocol {protocol!r}: {nearest(protocol, kind.protocols)}")
