@@ -57,6 +57,8 @@ class Emotion:
         dominance: control, 1 (controlled) to 10 (in control), or None.
         spread: how far the members of an ensemble lie apart: the standard deviation of their
             probabilities, mean over the categories; None where there is one model.
+        others: what a model of other heads says: by head, label to probability or value, which is
+            None where nothing can be said of this person. Empty for the shipped models.
     """
 
     primary: dict[str, float] | None
@@ -66,6 +68,7 @@ class Emotion:
     arousal: float | None = None
     dominance: float | None = None
     spread: float | None = None
+    others: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     @property
     def primary_label(self) -> str | None:
@@ -85,6 +88,7 @@ class Emotion:
             "arousal": _rounded(self.arousal),
             "dominance": _rounded(self.dominance),
             "spread": _rounded(self.spread),
+            **({"others": _rounded_others(self.others)} if self.others else {}),
         }
 
 
@@ -242,11 +246,22 @@ def _row(
         "category_labels": None if labels is None else ";".join(labels),
         **{name: emotion[name] for name in ("valence", "arousal", "dominance", "spread")},
         "rotation": record["rotation"],
+        **{
+            f"{head}_{label}": value
+            for head, said in emotion.get("others", {}).items()
+            for label, value in said.items()
+        },
     }
 
 
 def _rounded_values(values: dict[str, float] | None) -> dict[str, float] | None:
     return None if values is None else {name: round(p, 4) for name, p in values.items()}
+
+
+def _rounded_others(
+    others: Mapping[str, Mapping[str, float | None]],
+) -> dict[str, dict[str, float | None]]:
+    return {head: {n: _rounded(v) for n, v in said.items()} for head, said in others.items()}
 
 
 def _rounded(value: float | None) -> float | None:

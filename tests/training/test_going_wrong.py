@@ -198,7 +198,7 @@ def test_categories_without_a_person_are_said(
 @pytest.mark.parametrize(
     ("faces", "message"),
     [
-        ((("anger",), {"train": 4, "val": 2}), "all faces to train on have one label"),
+        ((("anger",), {"train": 4, "val": 2}), "all rows to train on have one label of primary"),
         ((("anger", "neutral"), {"val": 2}), "no rows with a label of primary in the splits train"),
         ((("contempt", "disgust"), {"train": 2, "val": 2}), "no rows with a label"),
     ],

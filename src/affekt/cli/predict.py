@@ -102,7 +102,7 @@ def predict(
             threads=threads,
             max_pixels=max_pixels,
         )
-        labels = Labels(predictor.primary_labels, predictor.categories)
+        labels = Labels(predictor.primary_labels, predictor.categories, predictor.others)
         results.begin(labels, _settings(predictor, copies, read))
         _say_left(results, resume)
         failed = _read(predictor, items, results, copies)

@@ -74,6 +74,7 @@ class Predictor:
         bundle: the model.
         primary_labels: the primary emotions that it tells apart.
         categories: the categories that it gives, none for a face model.
+        others: the labels of further heads, by head.
 
     Raises:
         BundleError: the model cannot be used.
@@ -103,6 +104,7 @@ class Predictor:
         _check_finders(detector, person_detector, boxes)
         self._reader = EmotionReader(bundle, threads)
         self.primary_labels, self.categories = self._reader.primary_labels, self._reader.categories
+        self.others = self._reader.others
         if self._reader.needs_face:
             _refuse_people(bundle, person_detector, boxes)
             find = faces_alone(detector)

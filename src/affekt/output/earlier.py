@@ -102,6 +102,8 @@ def _fits(emotion: Emotion, chosen: Any, labels: Labels) -> bool:
     return (
         {*primary} in (set(), {*labels.primary})
         and {*categories} in (set(), {*labels.categories})
+        and {head: {*said} for head, said in emotion.others.items()}
+        == {head: {*own} for head, own in labels.others.items()}
         and {*(emotion.category_labels or ())} <= {*categories}
         and all(0 <= p <= 1 for p in (*primary.values(), *categories.values()))
         and (primary[chosen] == max(primary.values()) if primary else chosen is None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from affekt.results import Emotion, Frame, Person, to_table
 
@@ -18,10 +18,12 @@ class Labels:
     Attributes:
         primary: the primary emotions.
         categories: EMOTIC's categories, none for a face model.
+        others: the labels of further heads, by head.
     """
 
     primary: Sequence[str]
     categories: Sequence[str] = ()
+    others: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def columns_for(labels: Labels) -> list[str]:
@@ -33,5 +35,8 @@ def columns_for(labels: Labels) -> list[str]:
     primary, categories = (
         dict.fromkeys(names, 0.0) for names in (labels.primary, labels.categories)
     )
-    person = Person((0.0, 0.0, 0.0, 0.0), 0.0, None, Emotion(primary, categories))
+    emotion = Emotion(primary, categories)
+    for head, own in labels.others.items():
+        emotion.others[head] = dict.fromkeys(own)
+    person = Person((0.0, 0.0, 0.0, 0.0), 0.0, None, emotion)
     return list(next(to_table([Frame("", 0, 0, people=(person,))])))

@@ -250,6 +250,6 @@ def _say_absent(dataset: RowDataset, splits: tuple[str, ...], *, learnt: bool) -
         single = KINDS_OF_HEADS[head] is Kind.SINGLE_LABEL
         if learnt and single and (shares.max(axis=0) > 0).sum() < 2:
             raise DataError(
-                "data.manifests: all faces to train on have one label; give two or more"
+                f"data.manifests: all rows to train on have one label of {head}; give two or more"
             )
         say_absent(labels, shares, f"row in {' and '.join(splits)}", remedy)

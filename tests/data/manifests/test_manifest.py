@@ -22,8 +22,10 @@ from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.parquet import ROWS_PER_GROUP, manifest_file
 from affekt.data.manifests.pictures import read_face_crop, read_row_picture
 from affekt.data.manifests.row import Row, Vote
+from affekt.data.manifests.targets import hard_labels, targets_of
 from affekt.errors import DataError, OutputError
 from affekt.files import unfinished
+from affekt.heads import KINDS_OF_HEADS, Kind
 from affekt.labels import CATEGORIES, PRIMARY_AND_CONTEMPT
 from affekt.results import Face
 from fakes.rows import FACES, PEOPLE
@@ -382,3 +384,49 @@ def test_pictures_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 def test_an_unknown_split_is_refused_before_reading(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unknown split 'valid': did you mean 'val'"):
         next(write(tmp_path, [FACE]).rows("valid"))
+
+
+OTHERS = {"posture": ("lying", "standing"), "traits": ("tall", "old"), "age": ("years",)}
+
+
+@pytest.fixture
+def _three_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for head, kind in zip(OTHERS, Kind, strict=True):
+        monkeypatch.setitem(KINDS_OF_HEADS, head, kind)
+
+
+@pytest.mark.usefixtures("_three_heads")
+def test_labels_of_further_heads_come_back_by_their_names(tmp_path: Path) -> None:
+    said = {"posture": {"lying": 0.25, "standing": 0.75}, "traits": {"old": 1.0}, "age": {}}
+    rows = [replace(PERSON, others=said, categories=None, vad=None, votes=()), PERSON]
+    rows[1] = replace(rows[1], id="b", others={"age": {"years": 41.5}})
+    write_manifest(tmp_path, rows, labels={**LABELS, **OTHERS}, root=".", note={})
+    assert [row.others for row in Manifest.open(tmp_path).rows()] == [said, rows[1].others]
+    targets = targets_of(rows, OTHERS)
+    np.testing.assert_array_equal(targets["posture"], [[0.25, 0.75], [np.nan, np.nan]])
+    np.testing.assert_array_equal(targets["traits"], [[0, 1], [np.nan, np.nan]])
+    np.testing.assert_array_equal(targets["age"], [[np.nan], [41.5]])
+    assert hard_labels(rows, "posture", OTHERS["posture"]).tolist() == [1, -1]
+    even = replace(PERSON, others={"posture": {"lying": 0.5, "standing": 0.5}})
+    assert hard_labels([even], "posture", OTHERS["posture"]).tolist() == [-1]
+
+
+@pytest.mark.usefixtures("_three_heads")
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"posture": {"lyin": 1.0}}, "unknown label 'lyin' of posture: did you mean 'lying'"),
+        ({"postur": {"lying": 1.0}}, "unknown label 'lying' of postur: known: "),
+        ({"posture": {"lying": 0.5}}, "shares must sum to 1"),
+        ({"posture": {"lying": NAN, "standing": 1.0}}, "shares must be numbers from 0 to 1"),
+        ({"traits": {"old": NAN}}, "traits is {'old': nan}, expected finite numbers"),
+        ({"age": {"years": INF}}, "age is {'years': inf}, expected finite numbers"),
+    ],
+)
+def test_labels_of_further_heads_that_cannot_be_used_are_refused(
+    tmp_path: Path, said: dict[str, dict[str, float]], message: str
+) -> None:
+    rows = [replace(PERSON, others=said)]
+    with pytest.raises(DataError) as caught:
+        write_manifest(tmp_path, rows, labels={**LABELS, **OTHERS}, root=".", note={})
+    assert message in str(caught.value)

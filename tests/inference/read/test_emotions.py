@@ -60,16 +60,24 @@ def test_without_thresholds_and_other_heads_fields_are_none(
 @pytest.mark.parametrize(
     ("name", "head"),
     [
-        ("calm", SingleLabel(("calm", "tense"), node="logits")),
         ("categories", SingleLabel(PRIMARY, node="logits")),
+        ("vad", SingleLabel(PRIMARY, node="logits")),
     ],
 )
-def test_a_head_without_a_field_is_refused(
+def test_a_head_that_does_not_fit_the_field_of_its_name_is_refused(
     tiny_bundle: Bundle, name: str, head: SingleLabel
 ) -> None:
     borrower = replace(tiny_bundle, info=replace(tiny_bundle.info, outputs={name: head}))
-    with pytest.raises(BundleError, match=r"no field|labels"):
+    with pytest.raises(BundleError, match="does not fit an emotion's field of that name"):
         EmotionReader(borrower, threads=1)
+
+
+def test_what_other_heads_say_stands_by_their_names(tiny_bundle: Bundle) -> None:
+    renamed = {"mood": SingleLabel(tuple("abcdefg"), node="logits")}
+    seen, unseen = read(replace(tiny_bundle, info=replace(tiny_bundle.info, outputs=renamed)))
+    assert seen.primary is unseen.primary is None
+    assert unseen.others == {"mood": dict.fromkeys("abcdefg")}
+    assert sum(p or 0 for p in seen.others["mood"].values()) == pytest.approx(1)
 
 
 @dataclass(frozen=True, slots=True)

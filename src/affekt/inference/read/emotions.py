@@ -1,4 +1,4 @@
-"""From what a model says by head to the emotions of people, which have a field for each head."""
+"""From what a model says by head to the emotions of people, which have fields for some heads."""
 
 from __future__ import annotations
 
@@ -21,22 +21,25 @@ class EmotionReader:
     """A bundle as the emotions of people.
 
     Args:
-        bundle: whose heads are among `FIELDS`.
+        bundle: whose heads fill the fields of `FIELDS`; what others say goes to ``others``.
         threads: for one run of one network; all cores by default.
 
     Attributes:
         needs_face: see `Model`.
         primary_labels: the primary emotions that it tells apart, none where it says none.
         categories: likewise.
+        others: the labels of further heads, by head.
 
     Raises:
-        BundleError: the bundle cannot be used, or says what an emotion has no field for.
+        BundleError: the bundle cannot be used, or says by the name of a field what does not fit it.
     """
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         self._model = Model(bundle, threads)
-        for name, head in self._model.heads.items():
-            _check_field(bundle, name, head)
+        heads = self._model.heads
+        for name in FIELDS.keys() & heads.keys():
+            _check_field(bundle, name, heads[name])
+        self.others = {n: own.labels for n, own in heads.items() if n not in FIELDS}
         self.needs_face = self._model.needs_face
         self.primary_labels = self._labels(PRIMARY_HEAD)
         self.categories = self._labels(CATEGORIES_HEAD)
@@ -56,11 +59,16 @@ class EmotionReader:
 
     def _emotion(self, reading: Reading, row: int) -> Emotion:
         fields: dict[str, Any] = {PRIMARY_HEAD: None}
+        others: dict[str, dict[str, float | None]] = {}
         for name, head in self._model.heads.items():
             values = reading.values[name][row]
-            if not np.isnan(values).any():
-                fields |= FIELDS[name][1](head, _by_label(head.labels, values))
-        return Emotion(**fields, spread=_spread(reading, row))
+            known = not np.isnan(values).any()
+            if name in FIELDS:
+                fields |= FIELDS[name][1](head, _by_label(head.labels, values)) if known else {}
+            else:
+                unknown = dict.fromkeys(head.labels)
+                others[name] = {**unknown, **(_by_label(head.labels, values) if known else {})}
+        return Emotion(**fields, spread=_spread(reading, row), others=others)
 
 
 def _spread(reading: Reading, row: int) -> float | None:
@@ -92,11 +100,10 @@ FIELDS: dict[str, tuple[type[OutputSpec], Callable[[Any, dict[str, float]], dict
 
 
 def _check_field(bundle: Bundle, name: str, head: OutputSpec) -> None:
-    known = name in FIELDS and isinstance(head, FIELDS[name][0])
-    if not known or (name == VAD_HEAD and not {*head.labels} <= {*VAD}):
+    if not isinstance(head, FIELDS[name][0]) or (name == VAD_HEAD and not {*head.labels} <= {*VAD}):
         raise BundleError(
-            f"{bundle.folder}: says {name!r} ({head.kind}: {', '.join(head.labels[:4])} …), for "
-            f"which an emotion has no field; it has {', '.join(FIELDS)}"
+            f"{bundle.folder}: says {name!r} ({head.kind}: {', '.join(head.labels[:4])} …), which "
+            f"does not fit an emotion's field of that name; give the head a name of its own"
         )
 
 
