@@ -126,3 +126,17 @@ def test_a_figure_is_written_with_the_digits_it_deserves(kind: Kind, name: str, 
 def test_what_tables_show_without_an_interval() -> None:
     brief = {own.name for figures in FIGURES.values() for own in figures.values() if own.brief}
     assert brief == {"ap_official", "f1_per_category", "ece_per_category"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "bounds"),
+    [
+        (Kind.SINGLE_LABEL, "accuracy", (0, 1)), (Kind.SINGLE_LABEL, "nll", (0, np.inf)),
+        (Kind.MULTI_LABEL, "above_chance", (-1, 1)), (Kind.DIMENSIONAL, "mae", (0, np.inf)),
+        (Kind.DIMENSIONAL, "ccc", (-1, 1)),
+    ],
+)  # fmt: skip
+def test_an_interval_is_cut_to_what_the_figure_can_be(
+    kind: Kind, name: str, bounds: tuple[float, float]
+) -> None:
+    assert FIGURES[kind][name].range == bounds

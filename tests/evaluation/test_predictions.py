@@ -77,3 +77,13 @@ def test_rows_are_drawn_by_their_unit() -> None:
     assert said_of_people(6).unit_of.tolist() == [0, 0, 1, 1, 2, 2]
     assert said_of_fruit(3).unit_of.tolist() == [0, 1, 2]
     assert said_of_faces(6).seen == 1 and said_of_fruit(3).seen == 0
+
+
+@pytest.mark.parametrize("kind", [*Kind])
+def test_the_heads_of_a_kind_are_told_by_name(kind: Kind) -> None:
+    said = said_of_fruit(3)
+    assert said.heads(kind) == {n: own for n, own in said.outputs.items() if own.kind == kind}
+    assert len(said.heads(kind)) == 1
+    faces = said_of_faces(6)
+    expected = faces.outputs if kind is Kind.SINGLE_LABEL else {}
+    assert faces.heads(kind) == expected

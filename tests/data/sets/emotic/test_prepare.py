@@ -14,6 +14,7 @@ import pytest
 from affekt.data.manifests.manifest import Manifest
 from affekt.data.manifests.pictures import read_row_picture
 from affekt.data.manifests.row import Row, Vote
+from affekt.data.sets.emotic import prepare
 from affekt.data.sets.emotic import rows as emotic_rows
 from affekt.data.sets.emotic.prepare import WINDOW, prepare_emotic
 from affekt.errors import DataError, OutputError
@@ -290,3 +291,12 @@ def test_the_summary_counts_what_is_used_left_out_and_seen_in_train(tiny_emotic:
     assert summary.used == {"train": 7, "val": 3, "test": 2}
     assert sum(summary.excluded.values()) == 7 and set(summary.excluded.values()) == {1}
     assert summary.leaks == {emotic_rows.SAME_PERSON: 1, emotic_rows.SAME_PICTURE: 1}
+
+
+def test_large_pictures_one_at_a_time_give_the_same(
+    tiny_emotic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = prepared(tiny_emotic)
+    (tiny_emotic.parent / "out" / "manifest.parquet").unlink()
+    monkeypatch.setattr(prepare, "LARGE", 0)
+    assert prepared(tiny_emotic) == at_once
