@@ -50,8 +50,9 @@ def test_largest_first_with_landmarks_and_scores_of_at_most_1() -> None:
 
 
 def test_faces_are_scaled_and_then_moved() -> None:
-    here = Found(np.array([[1.0, 2, 3, 4]]), np.array([0.9]), np.ones((1, 5, 2)))
+    boxes = np.array([[1.0, 2, 3, 4], [0, 0, 5, 5]])
+    here = Found(boxes, np.array([0.9, 0.8]), np.ones((2, 5, 2)))
     there = here.move((2, 3), (10, 20))
-    assert there.boxes_xyxy.tolist() == [[12, 26, 16, 32]]
+    assert there.boxes_xyxy.tolist() == [[12, 26, 16, 32], [10, 20, 20, 35]]
     assert there.landmarks_xy[0].tolist() == [[12, 23]] * 5
-    assert there.scores.tolist() == [0.9]
+    assert there.scores.tolist() == [0.9, 0.8]

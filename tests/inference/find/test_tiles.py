@@ -187,7 +187,7 @@ def test_a_box_is_covered_by_one_that_has_more_than_the_share(share: float, cove
         ((WHOLE, 100), WHOLE, (WHOLE, 100)), ((WHOLE * 2, 100), WHOLE, (WHOLE, 50)),
         ((50, 100), 50, (25, 50)), ((TINY, 40), WHOLE, (2 * TINY, 80)),
         ((TINY + 1, 40), WHOLE, (TINY + 1, 40)), ((1, 5000), WHOLE, (1, WHOLE)),
-        ((1, 1), 9, (2, 2)),
+        ((1, 1), 9, (2, 2)), ((5000, 1), WHOLE, (WHOLE, 1)),
     ],
 )  # fmt: skip
 def test_a_picture_is_shrunk_to_fit_and_doubled_where_tiny(
