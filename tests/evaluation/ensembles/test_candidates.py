@@ -12,7 +12,7 @@ import pytest
 from affekt.bundle import Bundle
 from affekt.data.manifests.manifest import Manifest, write_manifest
 from affekt.data.manifests.row import Row
-from affekt.errors import DataError, UsageError
+from affekt.errors import BundleError, DataError, UsageError
 from affekt.evaluation.ensembles.candidates import (
     ask_candidates,
     learned_from,
@@ -56,6 +56,7 @@ def test_names_are_folders_and_none_is_taken_twice(three: list[Bundle]) -> None:
     odd = replace(three[1].info, name="../a model")
     bundles = [three[0], Bundle(three[1].folder, odd), three[2]]
     found = name_candidates(bundles, mirrored=True)
+    assert [candidate.mirrored for candidate in found] == [False] * 3 + [True] * 3
     assert [candidate.name for candidate in found] == [
         "tiny-context-1",
         "a-model",
@@ -187,6 +188,8 @@ def test_what_cannot_be_a_member_is_said(
         name_candidates([nested])
     with pytest.raises(UsageError, match="given more than once"):
         name_candidates([three[0], three[1], three[0]])
+    with pytest.raises(BundleError, match="primary"):
+        ask_candidates(name_candidates([tiny_bundle]), drawn)
     with pytest.raises(DataError, match="no person of split 'test'"):
         ask_candidates(name_candidates(three), drawn, "test")
 
